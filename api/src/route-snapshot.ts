@@ -1,0 +1,63 @@
+import { type Static, Type } from "typebox";
+
+/**
+ * What the gateway knows: one immutable, numbered picture of all routes. The control plane writes it atomically to
+ * `DIR/gateway/routes.json` and then asks the gateway to load it; the gateway starts from that file with no control plane alive.
+ */
+export const ReplicaRoute = Type.Object({
+  id: Type.String(),
+  /** Unix socket that speaks frames (`frames.ts`) */
+  framesSocket: Type.String(),
+  /** proves that the socket belongs to this replica: compared with the scorer's HELLO */
+  nonce: Type.String(),
+});
+export type ReplicaRoute = Static<typeof ReplicaRoute>;
+
+export const ServiceRoute = Type.Object({
+  workspace: Type.String(),
+  name: Type.String(),
+  /** `/api/v1/service/NAME` or `/w/WORKSPACE/api/v1/service/NAME`, no trailing slash */
+  basePath: Type.String(),
+  revision: Type.Integer(),
+  auth: Type.Union([Type.Literal("none"), Type.Literal("key"), Type.Literal("token")]),
+  /** hex of sha256(salt + key), salt as hex; either key opens the service */
+  keyHashes: Type.Array(Type.Object({ salt: Type.String(), hash: Type.String() })),
+  /** `auth: none` answers loopback peers only unless this is true (`--allow-open`) */
+  open: Type.Boolean(),
+  scoringTimeoutMs: Type.Integer({ minimum: 1 }),
+  /** requests in work at once, per replica */
+  maxConcurrentRequests: Type.Integer({ minimum: 1 }),
+  maxQueueWaitMs: Type.Integer({ minimum: 0 }),
+  maxBodyBytes: Type.Integer({ minimum: 1 }),
+  replicas: Type.Array(ReplicaRoute),
+  /** what a caller is told when there is no replica: the cause, in words */
+  unavailableReason: Type.Optional(Type.String()),
+});
+export type ServiceRoute = Static<typeof ServiceRoute>;
+
+export const RouteSnapshot = Type.Object({
+  version: Type.Integer(),
+  /** public key (JWK, ES256) that verifies service tokens */
+  tokenKey: Type.Record(Type.String(), Type.Unknown()),
+  services: Type.Array(ServiceRoute),
+});
+export type RouteSnapshot = Static<typeof RouteSnapshot>;
+
+/**
+ * The gateway's control socket `DIR/gateway/control.sock` speaks HTTP with these paths:
+ * - `PUT /routes` (no body): load `routes.json` again; answers 200 {@link GatewayState} once it is in force
+ * - `GET /state`: {@link GatewayState}
+ * - `GET /replicas/ID/in-flight?wait=MS`: `{ inFlight: number }`, answered when it is 0 or after `wait`
+ */
+export const GatewayState = Type.Object({
+  routesVersion: Type.Integer(),
+  port: Type.Integer(),
+  pid: Type.Integer(),
+});
+export type GatewayState = Static<typeof GatewayState>;
+
+/** Claims of a service token (ES256, issuer `slipway`): audience is the service's base path. */
+export interface ServiceTokenClaims {
+  readonly aud: string;
+  readonly exp: number;
+}

@@ -1,0 +1,29 @@
+/** Bytes by their content: `sha256:<hex>`. Writing the same bytes twice stores them once. */
+export interface BlobStore {
+  /**
+   * Streams to disk and hashes on the way; the blob appears under its digest only when it is whole and on disk (fsync).
+   *
+   * @param options.expected the digest that the bytes must have; otherwise nothing is stored and `BlobDigestMismatch` is thrown
+   */
+  put(
+    bytes: AsyncIterable<Uint8Array>,
+    options?: { readonly expected?: string; readonly signal?: AbortSignal },
+  ): Promise<BlobInfo>;
+  /** Takes over a finished file (same file system: renamed, not copied). `digest` must be right; it is the caller's hash. */
+  adopt(file: string, digest: string): Promise<BlobInfo>;
+  has(digest: string): Promise<boolean>;
+  /** @throws {AppError} BlobNotFound */
+  info(digest: string): Promise<BlobInfo>;
+  read(digest: string, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  /** Absolute path of the stored file. Read only: never open it for writing. */
+  path(digest: string): string;
+  /** Puts the blob at `destination`: a hard link where the file system can, else a copy. */
+  materialize(digest: string, destination: string): Promise<void>;
+  delete(digest: string): Promise<void>;
+  list(): AsyncIterable<string>;
+}
+
+export interface BlobInfo {
+  readonly digest: string;
+  readonly sizeBytes: number;
+}

@@ -1,0 +1,45 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["slipway-source", "node", "import"];
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+};
+
+/** unit: no root, no network, seconds. integration: needs uv, Python or an engine. e2e: the whole product and its genuine clients. */
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: "unit",
+          include: ["{api,server,gateway,scoring,client,cli}/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          exclude: ["**/*.integration.test.ts", "**/node_modules/**", "**/dist/**"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "integration",
+          include: ["{server,gateway,scoring,cli}/src/**/*.integration.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "e2e",
+          include: ["e2e/src/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
