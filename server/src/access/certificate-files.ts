@@ -1,0 +1,105 @@
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../platform/clock.ts";
+import { errnoCode } from "../platform/errors.ts";
+import type { Log } from "../platform/log.ts";
+import type { SecretBox } from "../secret/index.ts";
+import {
+  authorityCovers,
+  type CertificatePair,
+  createAuthority,
+  issueCertificate,
+  LEAF_DAYS,
+  readCertificate,
+} from "./certificate-authority.ts";
+
+/** Renewed in place when a third of the life is left: ten days in which something may be wrong. */
+const RENEW_BEFORE_MS = (LEAF_DAYS / 3) * 86_400_000;
+
+export interface CertificateFiles {
+  /** public: what clients trust */
+  readonly caFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
+/**
+ * The installation's certificates in `DIR/tls`: CA (its key sealed), and one leaf that control plane and gateway share.
+ * A change of hosts makes a new CA, because the old one may not vouch for new names.
+ */
+export function createCertificateFiles(deps: {
+  readonly folder: string;
+  readonly hosts: readonly string[];
+  readonly secrets: SecretBox;
+  readonly clock: Clock;
+  readonly log: Log;
+}) {
+  const files: CertificateFiles = {
+    caFile: join(deps.folder, "ca.pem"),
+    certificateFile: join(deps.folder, "server.pem"),
+    keyFile: join(deps.folder, "server.key"),
+  };
+  const caKeyFile = join(deps.folder, "ca.key.sealed");
+
+  async function authority(): Promise<CertificatePair> {
+    const certificate = await readOrUndefined(files.caFile);
+    const sealedKey = await readOrUndefined(caKeyFile);
+    if (certificate !== undefined && sealedKey !== undefined && authorityCovers(certificate, deps.hosts)) {
+      return { certificate, key: deps.secrets.open(sealedKey) };
+    }
+    const made = await createAuthority(deps.hosts, deps.clock.now());
+    await writeAtomically(caKeyFile, deps.secrets.seal(made.key), 0o600);
+    await writeAtomically(files.caFile, made.certificate, 0o644);
+    if (certificate !== undefined) {
+      deps.log.warn("new CA: the names this server answers to changed; clients on other machines must log in again", {
+        hosts: deps.hosts,
+      });
+    }
+    return made;
+  }
+
+  async function leafServes(): Promise<boolean> {
+    const pem = await readOrUndefined(files.certificateFile);
+    if (pem === undefined || (await readOrUndefined(files.keyFile)) === undefined) return false;
+    const { hosts, notAfter } = readCertificate(pem);
+    return (
+      hosts.length === deps.hosts.length &&
+      deps.hosts.every((host) => hosts.includes(host)) &&
+      notAfter.getTime() - deps.clock.now().getTime() > RENEW_BEFORE_MS
+    );
+  }
+
+  return {
+    files,
+    /** Makes what is missing or old. @returns whether the leaf is a new one */
+    async ensure(): Promise<boolean> {
+      await mkdir(deps.folder, { recursive: true, mode: 0o755 });
+      const before = await readOrUndefined(files.caFile);
+      const ca = await authority();
+      if (before === ca.certificate && (await leafServes())) return false;
+      const leaf = await issueCertificate(ca, deps.hosts, deps.clock.now());
+      await writeAtomically(files.keyFile, leaf.key, 0o600);
+      await writeAtomically(files.certificateFile, leaf.certificate, 0o644);
+      return true;
+    },
+    async read(): Promise<{ cert: string; key: string }> {
+      return { cert: await readFile(files.certificateFile, "utf8"), key: await readFile(files.keyFile, "utf8") };
+    },
+  };
+}
+
+async function readOrUndefined(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
+  const temporary = `${file}.new`;
+  await writeFile(temporary, text, { mode });
+  await chmod(temporary, mode);
+  await rename(temporary, file);
+}
