@@ -1,4 +1,5 @@
 import type { AppError } from "../platform/errors.ts";
+import type { Operation } from "./operation.ts";
 
 /** What a step sees of the world. */
 export interface StepContext<Input, State> {
@@ -11,6 +12,8 @@ export interface StepContext<Input, State> {
   readonly signal: AbortSignal;
   /** Adds a line to the operation's log, with the time. It survives a crash and is streamed to whoever waits. */
   say(text: string): void;
+  /** Waits for another operation of this workspace to end, whatever its end is, and relays its log into this one's. */
+  follow(operationId: string): Promise<Operation>;
 }
 
 /**

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type AppError, toAppError } from "../platform/errors.ts";
 import { newUuid } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
-import type { OperationDefinition, StepContext } from "./define-operation.ts";
-import { isTerminal, type Operation, operationError } from "./operation.ts";
-import { operationCancelled, operationCrashLoop, operationVersionChanged, stepTimeout } from "./operation-errors.ts";
-import type { Lease, OperationStore } from "./operation-store.ts";
+import type { OperationDefinition } from "./define-operation.ts";
+import { isTerminal, type Operation } from "./operation.ts";
+import { operationCancelled, operationNotFound } from "./operation-errors.ts";
+import { createOperationNews, type NewsWatch } from "./operation-news.ts";
+import type { Claim, Lease, OperationStore } from "./operation-store.ts";
+import { LEASE_LOST, runOperation } from "./run-operation.ts";
 
 /**
  * A lease that ends too early lets two runners work at once (fencing keeps the database right, but work is done twice);
@@ -13,12 +14,16 @@ import type { Lease, OperationStore } from "./operation-store.ts";
  * releases all leases at once, so the long side costs nothing.
  */
 const LEASE_MS = 60_000;
-const RENEW_MS = 1_000;
-/** An operation that takes the process down with it must not do so for ever. */
-const MAX_ATTEMPTS = 5;
-/** Builds and deploys wait mostly for other processes; more at once would only fight for two cores. */
-const CONCURRENCY = 4;
+/** Several tries fit into one lease. Each is a synced write, so not more often. */
+const RENEW_MS = 10_000;
+/**
+ * Operations mostly wait for other processes (an installer, a starting replica, a drain of up to a minute). Too few and a
+ * drain holds up a stranger's build; too many at once only fight for the cores.
+ */
+const CONCURRENCY = 8;
 const IDLE_POLL_MS = 1_000;
+/** A step that ignores its signal must not hold the stop for ever; its lease dies with the process. */
+const STOP_MS = 5_000;
 
 export interface OperationRunner {
   /** Makes an operation. Pass the transaction of the resource it belongs to; call {@link wake} after the commit. */
@@ -27,9 +32,11 @@ export interface OperationRunner {
     transaction?: unknown,
   ): Promise<string>;
   wake(): void;
+  /** Asks a running or waiting operation to end as `Cancelled`; nothing happens to one that has ended. */
   cancel(id: string): Promise<void>;
-  /** Resolves when the operation has news (log line, step, end) or after `maxMs`. */
-  waitForNews(id: string, maxMs: number, signal?: AbortSignal): Promise<void>;
+  /** For whoever waits for news (log line, step, end). Watch first, then look, then wait: nothing is missed. */
+  watch(id: string): NewsWatch;
+  /** @throws {AppError} OperationNotFound, or the signal's reason */
   waitForEnd(workspaceId: string, id: string, signal?: AbortSignal): Promise<Operation>;
   start(): Promise<void>;
   /** Lets go of running operations; they continue at the next start. */
@@ -45,128 +52,79 @@ export function createOperationRunner(
   const owner = newUuid();
   const stopping = new AbortController();
   const running = new Map<string, AbortController>();
-  const news = new Map<string, Set<() => void>>();
   const work = new Set<Promise<void>>();
+  const news = createOperationNews();
   /** A wake-up that comes while the runner looks must not be lost: it would cost a second. */
   let woken = false;
   let resolveIdle: () => void = () => {};
-  const wakeUp = () => {
-    woken = true;
-    resolveIdle();
-  };
   let loop: Promise<void> | undefined;
 
-  function tell(id: string): void {
-    for (const listener of [...(news.get(id) ?? [])]) listener();
+  function wake(): void {
+    woken = true;
+    resolveIdle();
   }
 
-  async function run(operation: Operation, lease: Lease, attempt: number): Promise<void> {
-    const definition = byKind.get(operation.kind);
+  function begin(claim: Claim): void {
+    const { id, kind } = claim.operation;
     const abort = new AbortController();
-    running.set(operation.id, abort);
-    const logWrites: Promise<void>[] = [];
-    let state = operation.state;
-    const context = (signal: AbortSignal): StepContext<unknown, Record<string, unknown>> => ({
-      operationId: operation.id,
-      workspaceId: operation.workspaceId,
-      input: operation.input,
-      state,
-      signal,
-      say(text) {
-        logWrites.push(store.appendLog(operation.id, text).then(() => tell(operation.id)));
-      },
-    });
-    const renewal = renewLease(lease, abort, operation.cancelRequested);
-    try {
-      if (definition === undefined || definition.version !== operation.version) {
-        throw operationVersionChanged(operation.kind, operation.version, definition?.version);
-      }
-      if (attempt > MAX_ATTEMPTS) throw operationCrashLoop(attempt - 1, operation.step);
-      let resumed = operation.step === null;
-      for (const step of definition.steps) {
-        // Steps before the checkpoint are done; the one at the checkpoint may have begun and is run again.
-        resumed ||= step.name === operation.step;
-        if (!resumed) continue;
-        abort.signal.throwIfAborted();
-        if (!(await store.checkpoint(lease, step.name, state))) return;
-        const output = await withTimeout(step.name, step.timeoutMs, abort.signal, (signal) =>
-          step.run(context(signal)),
-        );
-        state = { ...state, ...output };
-        if (!(await store.checkpoint(lease, step.name, state))) return;
-        tell(operation.id);
-      }
-      await Promise.all(logWrites);
-      await store.finish(lease, "Succeeded", null);
-    } catch (thrown) {
-      if (stopping.signal.aborted) return;
-      await fail(toAppError(abort.signal.aborted ? abort.signal.reason : thrown));
-    } finally {
-      renewal.stop();
-      running.delete(operation.id);
-      await Promise.allSettled(logWrites);
-      tell(operation.id);
-      wakeUp();
-    }
-
-    async function fail(error: AppError): Promise<void> {
-      log.warn("operation failed", {
-        operation: operation.id,
-        kind: operation.kind,
-        code: error.code,
-        error: error.message,
-        cause: error.cause,
+    if (claim.operation.cancelRequested) abort.abort(operationCancelled());
+    running.set(id, abort);
+    const renewal = setInterval(() => void renew(claim.lease, abort), RENEW_MS);
+    const job = runOperation(claim, byKind.get(kind), abort, { store, news, log, stopping: stopping.signal })
+      .catch((error) => log.error("operation runner failed", { operation: id, kind, error }))
+      .finally(() => {
+        clearInterval(renewal);
+        running.delete(id);
+        work.delete(job);
+        wake();
       });
-      try {
-        await definition?.failed?.(context(stopping.signal), error);
-      } catch (second) {
-        if (stopping.signal.aborted) return;
-        log.error("operation could not be put away cleanly", { operation: operation.id, error: second });
-      }
-      await Promise.allSettled(logWrites);
-      const status = error.kind === "canceled" ? "Cancelled" : error.code === "StepTimeout" ? "TimedOut" : "Failed";
-      await store.finish(lease, status, operationError(error));
+    work.add(job);
+  }
+
+  async function renew(lease: Lease, abort: AbortController): Promise<void> {
+    try {
+      const { held, cancelRequested } = await store.renew(lease, LEASE_MS);
+      if (!held) abort.abort(LEASE_LOST);
+      else if (cancelRequested) abort.abort(operationCancelled());
+    } catch (error) {
+      log.error("lease not renewed", { operation: lease.operationId, error });
     }
   }
 
-  function renewLease(lease: Lease, abort: AbortController, cancelled: boolean): { stop(): void } {
-    if (cancelled) abort.abort(operationCancelled());
-    const timer = setInterval(() => {
-      store.renew(lease, LEASE_MS).then(
-        ({ held, cancelRequested }) => {
-          if (!held) abort.abort(new Error("The lease was lost."));
-          else if (cancelRequested) abort.abort(operationCancelled());
-        },
-        (error) => log.error("lease not renewed", { operation: lease.operationId, error }),
-      );
-    }, RENEW_MS);
-    return { stop: () => clearInterval(timer) };
+  async function claimNext(): Promise<Claim | undefined> {
+    if (running.size >= CONCURRENCY) return undefined;
+    try {
+      return await store.claim(owner, LEASE_MS);
+    } catch (error) {
+      // A full disk, say: the loop must outlive it.
+      log.error("no operation could be claimed", { error });
+      return undefined;
+    }
   }
 
   async function takeUp(): Promise<void> {
     while (!stopping.signal.aborted) {
       woken = false;
-      const claimed = running.size < CONCURRENCY ? await store.claim(owner, LEASE_MS) : undefined;
-      if (claimed === undefined) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, IDLE_POLL_MS);
-          resolveIdle = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-          if (woken) resolveIdle();
-        });
-        continue;
-      }
-      const job = run(claimed.operation, claimed.lease, claimed.attempt).catch((error) =>
-        log.error("operation runner failed", { operation: claimed.operation.id, error }),
-      );
-      work.add(job);
-      void job.finally(() => work.delete(job));
+      const claim = await claimNext();
+      if (claim === undefined) await idle();
+      else begin(claim);
     }
   }
 
+  async function idle(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, IDLE_POLL_MS);
+      resolveIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (woken) resolveIdle();
+    });
+  }
+
   return {
+    wake,
+    watch: news.watch,
     async enqueue(operation, transaction) {
       const definition = byKind.get(operation.kind);
       if (definition === undefined) throw new Error(`No operation of kind ${operation.kind} is defined.`);
@@ -174,36 +132,19 @@ export function createOperationRunner(
       await store.insert({ ...operation, id, version: definition.version }, transaction);
       return id;
     },
-    wake: wakeUp,
     async cancel(id) {
       await store.requestCancel(id);
       running.get(id)?.abort(operationCancelled());
-      wakeUp();
-    },
-    async waitForNews(id, maxMs, signal) {
-      await new Promise<void>((resolve) => {
-        const listeners = news.get(id) ?? new Set();
-        news.set(id, listeners);
-        const done = () => {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", done);
-          listeners.delete(done);
-          if (listeners.size === 0 && news.get(id) === listeners) news.delete(id);
-          resolve();
-        };
-        const timer = setTimeout(done, maxMs);
-        signal?.addEventListener("abort", done, { once: true });
-        listeners.add(done);
-        if (signal?.aborted || stopping.signal.aborted) done();
-      });
+      wake();
     },
     async waitForEnd(workspaceId, id, signal) {
+      using watch = news.watch(id);
       for (;;) {
         signal?.throwIfAborted();
         const operation = await store.find(workspaceId, id);
-        if (operation === undefined) throw new Error(`Operation ${id} is gone.`);
+        if (operation === undefined) throw operationNotFound(id);
         if (isTerminal(operation.status)) return operation;
-        await this.waitForNews(id, 500, signal);
+        await watch.next(IDLE_POLL_MS, signal);
       }
     },
     async start() {
@@ -213,31 +154,10 @@ export function createOperationRunner(
     async stop() {
       stopping.abort(new Error("The control plane stops."));
       for (const abort of running.values()) abort.abort(stopping.signal.reason);
-      for (const id of [...news.keys()]) tell(id);
-      wakeUp();
+      news.tellAll();
+      wake();
       await loop;
-      // A step that ignores its signal must not hold the stop for ever; its lease dies with the process.
-      await Promise.race([Promise.allSettled([...work]), delay(5_000, undefined, { ref: false })]);
+      await Promise.race([Promise.allSettled([...work]), delay(STOP_MS, undefined, { ref: false })]);
     },
   };
-}
-
-async function withTimeout<T>(
-  step: string,
-  timeoutMs: number,
-  parent: AbortSignal,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(stepTimeout(step, Math.round(timeoutMs / 1000))), timeoutMs);
-  const signal = AbortSignal.any([parent, deadline.signal]);
-  try {
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      if (signal.aborted) reject(signal.reason);
-    });
-    return await Promise.race([run(signal), aborted]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

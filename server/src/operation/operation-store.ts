@@ -9,6 +9,20 @@ export interface Lease {
   readonly epoch: number;
 }
 
+/** An operation that a runner took up. `attempt` counts the take-ups, this one included. */
+export interface Claim {
+  readonly operation: Operation;
+  readonly lease: Lease;
+  readonly attempt: number;
+}
+
+/** What a runner learns whenever it writes. */
+export interface Hold {
+  /** false: another runner has it now */
+  readonly held: boolean;
+  readonly cancelRequested: boolean;
+}
+
 export interface LogEntry {
   readonly at: string;
   readonly text: string;
@@ -114,10 +128,7 @@ export function createOperationStore<Tables extends OperationTables>(database: K
     },
 
     /** Takes the oldest operation that is free and first in its queue, or returns undefined. */
-    async claim(
-      owner: string,
-      leaseMs: number,
-    ): Promise<{ operation: Operation; lease: Lease; attempt: number } | undefined> {
+    async claim(owner: string, leaseMs: number): Promise<Claim | undefined> {
       const at = now();
       const row = await db
         .updateTable("operation")
@@ -157,8 +168,7 @@ export function createOperationStore<Tables extends OperationTables>(database: K
       return { operation, lease: { operationId: row.id, epoch: row.lease_epoch }, attempt: row.attempt };
     },
 
-    /** @returns whether the lease is still held, and whether somebody asked to cancel */
-    async renew(lease: Lease, leaseMs: number): Promise<{ held: boolean; cancelRequested: boolean }> {
+    async renew(lease: Lease, leaseMs: number): Promise<Hold> {
       const row = await db
         .updateTable("operation")
         .set({ lease_until: new Date(clock.now().getTime() + leaseMs).toISOString() })
@@ -167,18 +177,31 @@ export function createOperationStore<Tables extends OperationTables>(database: K
         .where("ended_at", "is", null)
         .returning("cancel_requested")
         .executeTakeFirst();
-      return { held: row !== undefined, cancelRequested: row?.cancel_requested === 1 };
+      return toHold(row);
     },
 
     /** Stores what the steps so far returned, and the name of the step that comes next. */
-    async checkpoint(lease: Lease, step: string | null, state: Record<string, unknown>): Promise<boolean> {
-      const result = await db
+    async checkpoint(lease: Lease, step: string | null, state: Record<string, unknown>): Promise<Hold> {
+      const row = await db
         .updateTable("operation")
         .set({ step, state: JSON.stringify(state) })
         .where("id", "=", lease.operationId)
         .where("lease_epoch", "=", lease.epoch)
+        .where("ended_at", "is", null)
+        .returning("cancel_requested")
         .executeTakeFirst();
-      return result.numUpdatedRows === 1n;
+      return toHold(row);
+    },
+
+    /** Gives an operation back in good order: the take-up does not count as an attempt. */
+    async release(lease: Lease): Promise<void> {
+      await db
+        .updateTable("operation")
+        .set((eb) => ({ lease_owner: null, lease_until: null, attempt: eb("attempt", "-", 1) }))
+        .where("id", "=", lease.operationId)
+        .where("lease_epoch", "=", lease.epoch)
+        .where("ended_at", "is", null)
+        .execute();
     },
 
     async finish(lease: Lease, status: OperationStatus, error: OperationError | null): Promise<boolean> {
@@ -202,10 +225,7 @@ export function createOperationStore<Tables extends OperationTables>(database: K
     },
 
     async appendLog(operationId: string, text: string): Promise<void> {
-      await db
-        .insertInto("operation_log")
-        .values({ operation_id: operationId, at: now(), text } as never)
-        .execute();
+      await db.insertInto("operation_log").values({ operation_id: operationId, at: now(), text }).execute();
     },
 
     async log(operationId: string): Promise<LogEntry[]> {
@@ -217,6 +237,10 @@ export function createOperationStore<Tables extends OperationTables>(database: K
         .execute();
     },
   };
+}
+
+function toHold(row: { cancel_requested: number } | undefined): Hold {
+  return { held: row !== undefined, cancelRequested: row?.cancel_requested === 1 };
 }
 
 function toOperation(row: OperationTables["operation"]): Operation {

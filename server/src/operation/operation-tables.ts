@@ -1,4 +1,4 @@
-import type { Kysely, Migration } from "kysely";
+import type { Generated, Kysely, Migration } from "kysely";
 
 export interface OperationTables {
   operation: {
@@ -27,7 +27,7 @@ export interface OperationTables {
     /** how often a client asked for it: the first read is never held open */
     reads: number;
   };
-  operation_log: { id: number; operation_id: string; at: string; text: string };
+  operation_log: { id: Generated<number>; operation_id: string; at: string; text: string };
 }
 
 export const operationMigration: Migration = {
@@ -55,7 +55,7 @@ export const operationMigration: Migration = {
       .addColumn("sequence", "integer", (c) => c.notNull().unique())
       .addColumn("reads", "integer", (c) => c.notNull())
       .execute();
-    await db.schema.createIndex("operation_open").on("operation").columns(["status", "sequence"]).execute();
+    await db.schema.createIndex("operation_open").on("operation").columns(["ended_at", "sequence"]).execute();
     await db.schema.createIndex("operation_queue").on("operation").columns(["queue", "sequence"]).execute();
     await db.schema
       .createTable("operation_log")

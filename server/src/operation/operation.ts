@@ -48,7 +48,7 @@ export interface Operation {
   readonly state: Record<string, unknown>;
   /** the step that runs now, or that ran last */
   readonly step: string | null;
-  /** Operations with the same queue run one after another, in the order they were made: `service:WORKSPACE:NAME`. */
+  /** Operations with the same queue run one after another, in the order they were made: `service:ID`. */
   readonly queue: string;
   readonly cancelRequested: boolean;
   readonly error: OperationError | null;
