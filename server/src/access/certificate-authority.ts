@@ -17,7 +17,7 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
+x509.cryptoProvider.set(webcrypto as never);
 
 /**
  * A private CA that can vouch for these hosts and no others, so that trusting it gives nobody the rest of the web.

@@ -1,0 +1,70 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+/** Restarting at once would burn the processor on a child that dies at once; waiting longer would keep people waiting. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+/** Up this long, the next death counts as the first again. */
+const STEADY_MS = 30_000;
+
+export interface SupervisedChild {
+  /** Asks it to stop, waits, kills it when the time is over. It is not started again. */
+  stop(message: unknown, patienceMs: number): Promise<void>;
+  /** Stops it and lets it be started again at once. */
+  restart(patienceMs: number): Promise<void>;
+}
+
+/** Keeps one process running: whenever it ends, it is started again after a growing pause. */
+export function superviseChild(spec: {
+  start(): ChildProcess;
+  onMessage(message: unknown): void;
+  /** @returns false to give up on it */
+  onExit(code: number | null, signal: NodeJS.Signals | null): boolean;
+}): SupervisedChild {
+  let child: ChildProcess | undefined;
+  let stopped = false;
+  let pauseMs = FIRST_PAUSE_MS;
+  let timer: NodeJS.Timeout | undefined;
+
+  function start(): void {
+    const startedAt = Date.now();
+    const running = spec.start();
+    child = running;
+    running.on("message", (message) => spec.onMessage(message));
+    running.on("error", () => {
+      // A failed send to a child that is just ending; its exit is handled below.
+    });
+    running.on("exit", (code, signal) => {
+      child = undefined;
+      if (stopped || !spec.onExit(code, signal)) return;
+      if (Date.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+      timer = setTimeout(start, pauseMs);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    });
+  }
+
+  async function end(message: unknown, patienceMs: number): Promise<void> {
+    const running = child;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const exited = once(running, "exit");
+    const impatience = setTimeout(() => running.kill("SIGKILL"), patienceMs);
+    if (message !== undefined && running.connected) running.send(message as object, () => {});
+    else running.kill("SIGTERM");
+    await exited;
+    clearTimeout(impatience);
+  }
+
+  start();
+  return {
+    async stop(message, patienceMs) {
+      stopped = true;
+      clearTimeout(timer);
+      await end(message, patienceMs);
+    },
+    async restart(patienceMs) {
+      pauseMs = 0;
+      await end(undefined, patienceMs);
+      pauseMs = FIRST_PAUSE_MS;
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, constants, openSync } from "node:fs";
+import { access, mkdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type ControlPlaneMessage, controlPlaneMain, dataLayout, type StopMessage, tryLock } from "@slipway/server";
+import { gatewayMain } from "@slipway/gateway";
+import { askGateway } from "./gateway-state.ts";
+import { superviseChild, type SupervisedChild } from "./supervised-child.ts";
+
+const MAX_LOG_BYTES = 20 * 1024 * 1024;
+/** Draining waits for requests in flight (at most 30 s in the gateway) before it kills. */
+const GATEWAY_PATIENCE_MS = 40_000;
+const CONTROL_PLANE_PATIENCE_MS = 60_000;
+const LONGEST_DATA_FOLDER = 80;
+
+export class StartError extends Error {}
+
+export interface SupervisorOptions {
+  readonly dataFolder: string;
+  /** handed to the control plane as they are */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly gatewayPort: number;
+  onReady(url: string, notices: readonly string[]): void;
+  /** something a person should know: a process died and is started again */
+  onNotice(text: string): void;
+  /** the installation cannot run; everything is stopped already */
+  onFatal(message: string): void;
+}
+
+export interface Supervisor {
+  restartControlPlane(): Promise<void>;
+  stop(options: { readonly keepServices: boolean }): Promise<void>;
+}
+
+/**
+ * Starts control plane and gateway and keeps them running. It has no state but the lock on the data folder: killed, its successor
+ * adopts the gateway and the services that still run.
+ *
+ * @throws {StartError} folder not writable, or in use by another supervisor
+ */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const layout = dataLayout(options.dataFolder);
+  await prepareFolder(options.dataFolder, layout);
+  const lock = tryLock(join(layout.state, "up.lock"));
+  if (lock === undefined) {
+    throw new StartError(`The data folder ${options.dataFolder} is in use by another slipway up. Stop that one, or name another folder with --data.`);
+  }
+  await Promise.all(["control-plane", "gateway"].map((name) => rotate(join(layout.logs, `${name}.log`))));
+
+  let gateway: SupervisedChild | undefined;
+  let adopted = false;
+  let stopping: Promise<void> | undefined;
+  let failed = false;
+
+  async function startGateway(): Promise<void> {
+    if (gateway !== undefined || adopted) return;
+    const state = await askGateway(layout.gateway);
+    if (state?.port === options.gatewayPort) {
+      adopted = true;
+      watchAdopted();
+      return;
+    }
+    gateway = superviseChild({
+      start: () => startProcess("gateway", gatewayMain, [layout.gatewayConfig], layout.logs),
+      onMessage: (message) => {
+        if (isFatal(message)) fatal(message.message);
+      },
+      onExit: (code, signal) => {
+        if (!failed) options.onNotice(`The gateway ended (${signal ?? `exit code ${code}`}) and is started again. Its log: ${join(layout.logs, "gateway.log")}`);
+        return !failed;
+      },
+    });
+  }
+
+  /** A gateway that an earlier supervisor left running is nobody's child: it is asked whether it lives. */
+  function watchAdopted(): void {
+    const timer = setInterval(async () => {
+      if ((await askGateway(layout.gateway)) !== undefined || stopping !== undefined) return;
+      clearInterval(timer);
+      adopted = false;
+      await startGateway();
+    }, 1_000);
+    timer.unref();
+  }
+
+  function fatal(message: string): void {
+    if (failed) return;
+    failed = true;
+    stopping = stopAll(true).then(() => options.onFatal(message));
+  }
+
+  const controlPlane = superviseChild({
+    start: () => startProcess("control-plane", controlPlaneMain, [JSON.stringify(options.settings)], layout.logs),
+    onMessage(raw) {
+      const message = raw as ControlPlaneMessage;
+      if (message.type === "prepared") void startGateway();
+      else if (message.type === "ready") options.onReady(message.url, message.notices);
+      else fatal(message.message);
+    },
+    onExit(code, signal) {
+      if (failed) return false;
+      if (signal !== "SIGTERM" && code !== 0) {
+        options.onNotice(`The control plane ended (${signal ?? `exit code ${code}`}) and is started again; services keep running. Its log: ${join(layout.logs, "control-plane.log")}`);
+      }
+      return true;
+    },
+  });
+
+  async function stopAll(keepServices: boolean): Promise<void> {
+    if (!keepServices) {
+      if (adopted) await stopAdoptedGateway(layout.gateway);
+      await gateway?.stop(undefined, GATEWAY_PATIENCE_MS);
+    }
+    const message: StopMessage = { type: "stop", stopServices: !keepServices };
+    await controlPlane.stop(message, CONTROL_PLANE_PATIENCE_MS);
+    if (failed) await gateway?.stop(undefined, GATEWAY_PATIENCE_MS);
+    lock?.release();
+  }
+
+  return {
+    restartControlPlane: () => controlPlane.restart(CONTROL_PLANE_PATIENCE_MS),
+    stop({ keepServices }) {
+      stopping ??= stopAll(keepServices);
+      return stopping;
+    },
+  };
+}
+
+/** Own process group: Ctrl-C in the terminal reaches the supervisor alone, which stops its children in order. */
+function startProcess(name: string, main: string, args: readonly string[], logs: string): ChildProcess {
+  const output = openSync(join(logs, `${name}.log`), constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+  try {
+    return spawn(process.execPath, [...process.execArgv, main, ...args], {
+      detached: true,
+      stdio: ["ignore", output, output, "ipc"],
+    });
+  } finally {
+    closeSync(output);
+  }
+}
+
+async function prepareFolder(dataFolder: string, layout: ReturnType<typeof dataLayout>): Promise<void> {
+  if (Buffer.byteLength(dataFolder) > LONGEST_DATA_FOLDER) {
+    throw new StartError(`The path of the data folder ${dataFolder} is longer than ${LONGEST_DATA_FOLDER} bytes, too long for the sockets in it. Choose a shorter one with --data.`);
+  }
+  try {
+    // Others may pass through to what is theirs (a service's run folder), but read nothing on the way.
+    await mkdir(dataFolder, { recursive: true, mode: 0o711 });
+    await mkdir(layout.state, { recursive: true, mode: 0o700 });
+    await mkdir(layout.logs, { recursive: true, mode: 0o700 });
+    await mkdir(layout.gateway, { recursive: true, mode: 0o700 });
+    await access(dataFolder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(`The data folder ${dataFolder} cannot be written (${(error as NodeJS.ErrnoException).code}). Name another with --data, or change its owner.`);
+  }
+}
+
+async function rotate(file: string): Promise<void> {
+  const size = await stat(file).then((info) => info.size, () => 0);
+  if (size > MAX_LOG_BYTES) await rename(file, `${file}.1`);
+}
+
+function isFatal(message: unknown): message is { type: "fatal"; message: string } {
+  return (message as { type?: unknown } | null)?.type === "fatal";
+}
+
+async function stopAdoptedGateway(folder: string): Promise<void> {
+  const state = await askGateway(folder);
+  if (state === undefined) return;
+  process.kill(state.pid, "SIGTERM");
+  const deadline = Date.now() + GATEWAY_PATIENCE_MS;
+  while (Date.now() < deadline && (await askGateway(folder)) !== undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
