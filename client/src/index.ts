@@ -1,0 +1,13 @@
+export type { StoredFile, UploadedFile, UploadOptions, UploadProgress } from "./artifacts.ts";
+export { type ClientOptions, createClient, type SlipwayClient } from "./client.ts";
+export { type FileSource, fileFromBlob, fileFromText } from "./file-source.ts";
+export type { Fetch } from "./http.ts";
+export type { ImageFilter, NewImage, StartedImage } from "./images.ts";
+export type { ModelFilter, NewModel } from "./models.ts";
+export { createLogReader, type LogEntry } from "./operation-log.ts";
+export type { Started, WaitOptions } from "./operations.ts";
+export type { ScoreOptions, Scorer } from "./scorer.ts";
+export type { NewService, ServiceFilter, ServiceSettings, ServiceUpdate } from "./services.ts";
+export { type ErrorDetail, isSlipwayError, SlipwayError } from "./slipway-error.ts";
+export type * from "./wire.ts";
+export { defaultWorkspace, parseWorkspaceName, type WorkspaceName } from "./workspace-address.ts";

@@ -1,0 +1,155 @@
+import type { Fetch, Http } from "./http.ts";
+import { type Started, startedOperation } from "./operations.ts";
+import { readPages, tagFilter } from "./pages.ts";
+import { createScorer, type ScoreOptions, type Scorer } from "./scorer.ts";
+import type { Service, ServiceKeys } from "./wire.ts";
+import type { WorkspaceAddress } from "./workspace-address.ts";
+
+export interface ServiceSettings {
+  readonly description?: string | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** cores; what the machine gives when it is busy */
+  readonly cpu?: number | undefined;
+  /** gigabytes; a hard limit */
+  readonly memoryInGB?: number | undefined;
+  /** whether callers need a key */
+  readonly authEnabled?: boolean | undefined;
+}
+
+export interface NewService extends ServiceSettings {
+  readonly name: string;
+  /** `name:version` */
+  readonly imageId: string;
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+  /** a service of this name is updated instead of refused */
+  readonly overwrite?: boolean | undefined;
+}
+
+export interface ServiceUpdate extends ServiceSettings {
+  readonly imageId?: string | undefined;
+}
+
+export interface ServiceFilter {
+  readonly imageId?: string | undefined;
+  readonly imageName?: string | undefined;
+  readonly modelId?: string | undefined;
+  readonly modelName?: string | undefined;
+  readonly computeType?: string | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type CallOptions = { readonly signal?: AbortSignal | undefined };
+
+export type Services = ReturnType<typeof createServices>;
+
+export function createServices(http: Http, fetch: Fetch, address: WorkspaceAddress) {
+  const all = `${address.modelManagement}/services`;
+  const url = (name: string) => `${all}/${encodeURIComponent(name)}`;
+
+  async function get(name: string, options: CallOptions = {}): Promise<Service> {
+    return http.json<Service>("GET", url(name), { query: { expand: true }, ...options });
+  }
+
+  async function keys(name: string, options: CallOptions = {}): Promise<ServiceKeys> {
+    return http.json<ServiceKeys>("POST", `${url(name)}/listkeys`, options);
+  }
+
+  async function scorer(name: string, options: CallOptions = {}): Promise<Scorer> {
+    return createScorer({
+      fetch,
+      service: () => get(name, options),
+      key: async () => (await keys(name, options)).primaryKey,
+    });
+  }
+
+  return {
+    /** Starts a container-instance service. @throws {SlipwayError} statusCode 409 when the name is taken */
+    async create(service: NewService, options: CallOptions = {}): Promise<Started> {
+      const response = await http.send("POST", all, {
+        body: {
+          name: service.name,
+          imageId: service.imageId,
+          computeType: "ACI",
+          description: service.description ?? null,
+          kvTags: service.tags ?? {},
+          properties: service.properties ?? {},
+          containerResourceRequirements: { cpu: service.cpu ?? null, memoryInGB: service.memoryInGB ?? null },
+          authEnabled: service.authEnabled ?? false,
+          ...(service.overwrite === undefined ? {} : { overwrite: service.overwrite }),
+        },
+        ...options,
+      });
+      return startedOperation(response);
+    },
+
+    /** Starts a change; what serves now keeps serving until the new revision has passed its checks. */
+    async update(name: string, update: ServiceUpdate, options: CallOptions = {}): Promise<Started | undefined> {
+      const response = await http.send("PATCH", url(name), {
+        body: patchOf(update),
+        contentType: "application/json-patch+json",
+        ...options,
+      });
+      if (response.status === 202) return startedOperation(response);
+      const service = (await response.json()) as Service;
+      return service.operationId === undefined ? undefined : { operationId: service.operationId };
+    },
+
+    /** Newest first. */
+    async list(filter: ServiceFilter = {}): Promise<Service[]> {
+      const { signal, tags, ...fields } = filter;
+      const query = { expand: true, ...fields, tags: tagFilter(tags) };
+      return readPages<Service>(http, all, { query, signal }, "link");
+    },
+
+    /** @throws {SlipwayError} ServiceNotFound */
+    get,
+
+    /** Starts the removal; `undefined` if there was nothing to remove. */
+    async delete(name: string, options: CallOptions = {}): Promise<Started | undefined> {
+      const response = await http.send("DELETE", url(name), options);
+      return response.status === 202 ? startedOperation(response) : undefined;
+    },
+
+    /** What score.py printed, and why the service failed if it did. @param tail at most so many lines */
+    async logs(name: string, options: CallOptions & { readonly tail?: number | undefined } = {}): Promise<string> {
+      const { tail = 5_000, signal } = options;
+      const query = { tail, init: false };
+      return (await http.json<{ content: string }>("GET", `${url(name)}/logs`, { query, signal })).content;
+    },
+
+    keys,
+
+    /** Starts making a new key; callers with the other key are not disturbed. */
+    async regenerateKey(name: string, key: "Primary" | "Secondary", options: CallOptions = {}): Promise<Started> {
+      const response = await http.send("POST", `${url(name)}/regenerateKeys`, {
+        body: { keyType: key, keyValue: null },
+        ...options,
+      });
+      return startedOperation(response);
+    },
+
+    /** For many requests: looks up address and key once. */
+    scorer,
+
+    /** One request to the service. @param data sent as JSON; a string is sent as it is */
+    async score(name: string, data: unknown, options: ScoreOptions = {}): Promise<unknown> {
+      return (await scorer(name, options))(data, options);
+    },
+  };
+}
+
+/** JSON Patch in the operations that the genuine client uses (wire contract, 9.3). */
+function patchOf(update: ServiceUpdate): { op: "replace"; path: string; value: unknown }[] {
+  const changes: Readonly<Record<string, unknown>> = {
+    "/imageId": update.imageId,
+    "/description": update.description,
+    "/kvTags": update.tags,
+    "/authEnabled": update.authEnabled,
+    "/containerResourceRequirements/cpu": update.cpu,
+    "/containerResourceRequirements/memoryInGB": update.memoryInGB,
+  };
+  return Object.entries(changes)
+    .filter(([, value]) => value !== undefined)
+    .map(([path, value]) => ({ op: "replace", path, value }));
+}
