@@ -1,7 +1,7 @@
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readFileIfThere, writeFileAtomically } from "../platform/atomic-file.ts";
 import type { Clock } from "../platform/clock.ts";
-import { errnoCode } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { SecretBox } from "../secret/index.ts";
 import {
@@ -42,14 +42,14 @@ export function createCertificateFiles(deps: {
   const caKeyFile = join(deps.folder, "ca.key.sealed");
 
   async function authority(): Promise<CertificatePair> {
-    const certificate = await readOrUndefined(files.caFile);
-    const sealedKey = await readOrUndefined(caKeyFile);
+    const certificate = await readFileIfThere(files.caFile);
+    const sealedKey = await readFileIfThere(caKeyFile);
     if (certificate !== undefined && sealedKey !== undefined && authorityCovers(certificate, deps.hosts)) {
       return { certificate, key: deps.secrets.open(sealedKey) };
     }
     const made = await createAuthority(deps.hosts, deps.clock.now());
-    await writeAtomically(caKeyFile, deps.secrets.seal(made.key), 0o600);
-    await writeAtomically(files.caFile, made.certificate, 0o644);
+    await writeFileAtomically(caKeyFile, deps.secrets.seal(made.key), 0o600);
+    await writeFileAtomically(files.caFile, made.certificate, 0o644);
     if (certificate !== undefined) {
       deps.log.warn("new CA: the names this server answers to changed; clients on other machines must log in again", {
         hosts: deps.hosts,
@@ -59,8 +59,8 @@ export function createCertificateFiles(deps: {
   }
 
   async function leafServes(): Promise<boolean> {
-    const pem = await readOrUndefined(files.certificateFile);
-    if (pem === undefined || (await readOrUndefined(files.keyFile)) === undefined) return false;
+    const pem = await readFileIfThere(files.certificateFile);
+    if (pem === undefined || (await readFileIfThere(files.keyFile)) === undefined) return false;
     const { hosts, notAfter } = readCertificate(pem);
     return (
       hosts.length === deps.hosts.length &&
@@ -74,32 +74,16 @@ export function createCertificateFiles(deps: {
     /** Makes what is missing or old. @returns whether the leaf is a new one */
     async ensure(): Promise<boolean> {
       await mkdir(deps.folder, { recursive: true, mode: 0o755 });
-      const before = await readOrUndefined(files.caFile);
+      const before = await readFileIfThere(files.caFile);
       const ca = await authority();
       if (before === ca.certificate && (await leafServes())) return false;
       const leaf = await issueCertificate(ca, deps.hosts, deps.clock.now());
-      await writeAtomically(files.keyFile, leaf.key, 0o600);
-      await writeAtomically(files.certificateFile, leaf.certificate, 0o644);
+      await writeFileAtomically(files.keyFile, leaf.key, 0o600);
+      await writeFileAtomically(files.certificateFile, leaf.certificate, 0o644);
       return true;
     },
     async read(): Promise<{ cert: string; key: string }> {
       return { cert: await readFile(files.certificateFile, "utf8"), key: await readFile(files.keyFile, "utf8") };
     },
   };
-}
-
-async function readOrUndefined(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.new`;
-  await writeFile(temporary, text, { mode });
-  await chmod(temporary, mode);
-  await rename(temporary, file);
 }

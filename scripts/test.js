@@ -1,0 +1,39 @@
+// `npm test`: sets up what it may, names what is missing, runs everything. In CI a missing real part is a failure.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureDebianPackages } from "./debian-packages.js";
+import { ensureGenuineClient } from "./genuine-client.js";
+
+const missing = ensureDebianPackages([
+  { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
+  { name: "curl", program: "curl", why: "the curl line that `slipway service deploy` prints is run" },
+]);
+const client = ensureGenuineClient();
+if (client.python === undefined) missing.push(`azureml-core (${client.reason})`);
+if (missing.length > 0) {
+  console.log(`Not available here: ${missing.join(", ")}. Tests that need them are skipped, each with its name.`);
+  if (process.env.CI === "true") {
+    console.error("In CI nothing may be skipped.");
+    process.exit(1);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "slipway-test-"));
+const report = join(folder, "report.json");
+const { status } = spawnSync("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)], {
+  stdio: "inherit",
+  env: { ...process.env, SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "" },
+});
+const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
+rmSync(folder, { recursive: true });
+for (const file of testResults) {
+  for (const test of file.assertionResults) {
+    if (test.status === "pending" || test.status === "skipped") console.log(`skipped: ${test.fullName}`);
+  }
+}
+const skippedInCi = process.env.CI === "true" && numPendingTests > 0;
+if (skippedInCi) console.error("In CI nothing may be skipped.");
+console.log(`${numPassedTests} passed, ${numFailedTests} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ""}`);
+process.exit(status === 0 && !skippedInCi ? 0 : 1);
