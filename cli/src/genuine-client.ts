@@ -1,6 +1,7 @@
-import { readFile, rm, writeFile, mkdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { rootCertificates } from "node:tls";
+import { CliError } from "./cli-error.ts";
 
 /** How the genuine client signs in: the managed-identity address of this machine, or a service principal. */
 export type GenuineSignIn =
@@ -45,7 +46,7 @@ export async function genuineClientEnvironment(options: GenuineClientOptions): P
   };
 }
 
-/** Variables of other sign-in ways that would go first. */
+/** Variables of another sign-in way, which the client would take first. */
 export const conflictingVariables = ["APPSETTING_WEBSITE_SITE_NAME", "MSI_SECRET"] as const;
 
 function signInVariables(signIn: GenuineSignIn): Record<string, string> {
@@ -65,58 +66,13 @@ async function ownBundle(env: GenuineClientOptions["env"], ours: string): Promis
     try {
       return await readFile(file, "utf8");
     } catch (error) {
-      throw new Error(`${variable} names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}). Correct or unset it.`);
+      throw new CliError(
+        "CaNotReadable",
+        "usage",
+        `${variable} names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}). Correct or unset it.`,
+        error,
+      );
     }
   }
   return rootCertificates.join("\n");
-}
-
-export interface WorkspaceConfig {
-  readonly file: string;
-  readonly subscriptionId: string;
-  readonly resourceGroup: string;
-  readonly name: string;
-}
-
-/** The workspace file that the client would find from this folder, upwards; undefined when there is none. */
-export async function findWorkspaceConfig(from: string): Promise<WorkspaceConfig | undefined> {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    for (const name of [".azureml/config.json", "config.json", "aml_config/config.json"]) {
-      const found = await readWorkspaceConfig(join(folder, name));
-      if (found !== undefined) return found;
-    }
-    if (folder === dirname(folder)) return undefined;
-  }
-}
-
-async function readWorkspaceConfig(file: string): Promise<WorkspaceConfig | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch {
-    return undefined;
-  }
-  let fields: Record<string, unknown>;
-  try {
-    fields = JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`${file} is not JSON: ${(error as Error).message}. It needs subscription_id, resource_group and workspace_name.`);
-  }
-  const field = (name: string): string => {
-    const value = fields[name];
-    if (typeof value !== "string" || value === "") throw new Error(`${file} has no "${name}". It needs subscription_id, resource_group and workspace_name.`);
-    return value;
-  };
-  // Another program's config.json is not the client's.
-  if (!("subscription_id" in fields) && !("workspace_name" in fields)) return undefined;
-  return { file, subscriptionId: field("subscription_id"), resourceGroup: field("resource_group"), name: field("workspace_name") };
-}
-
-/** Writes the workspace file that `Workspace.from_config()` looks for. */
-export async function writeWorkspaceConfig(folder: string, workspace: Omit<WorkspaceConfig, "file">): Promise<string> {
-  const file = join(folder, ".azureml", "config.json");
-  await mkdir(dirname(file), { recursive: true });
-  const fields = { subscription_id: workspace.subscriptionId, resource_group: workspace.resourceGroup, workspace_name: workspace.name };
-  await writeFile(file, `${JSON.stringify(fields, undefined, 2)}\n`, { flag: "wx" });
-  return file;
 }
