@@ -30,7 +30,7 @@ export function createOperations(http: Http, address: WorkspaceAddress) {
     const deadline = Date.now() + RECONNECT_MS;
     for (;;) {
       try {
-        return await http.json<Operation>("GET", url(id), { query: { offset }, signal });
+        return await http.json<Operation>("GET", url(id), { query: { offset, live: true }, signal });
       } catch (error) {
         const gone = isSlipwayError(error) && (error.code === "ServerUnreachable" || error.statusCode === 503);
         if (!gone || Date.now() > deadline) throw error;
@@ -66,7 +66,7 @@ export function createOperations(http: Http, address: WorkspaceAddress) {
       for (;;) {
         const asked = Date.now();
         const operation = await read(id, log.offset, options.signal);
-        const news = operation.streamingOperationLog ?? "";
+        const news = operation.streamingOperationLog;
         for (const entry of log.read(news)) options.onLog?.(entry);
         switch (operation.state) {
           case "Succeeded":

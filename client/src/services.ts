@@ -92,7 +92,7 @@ export function createServices(http: Http, fetch: Fetch, address: WorkspaceAddre
       });
       if (response.status === 202) return startedOperation(response);
       const service = (await response.json()) as Service;
-      return service.operationId === undefined ? undefined : { operationId: service.operationId };
+      return service.operationId === null ? undefined : { operationId: service.operationId };
     },
 
     /** Newest first. */

@@ -1,4 +1,6 @@
 /** What the server answers (wire contract, sections 3 to 11). There is more on the wire; these are the fields to rely on. */
+import type { NewServicePrincipal, OperationState, ServicePrincipal, WireOperation, WireService } from "@slipway/api";
+
 type Tags = Readonly<Record<string, string>>;
 
 export interface Workspace {
@@ -35,15 +37,6 @@ export interface Asset {
   readonly artifacts: readonly { readonly id?: string; readonly prefix?: string }[];
 }
 
-export type WorkState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
-
-export interface WireFailure {
-  readonly code: string;
-  readonly statusCode?: number;
-  readonly message: string;
-  readonly details?: readonly { readonly code: string; readonly message: string }[];
-}
-
 export interface Image {
   readonly id: string;
   readonly name: string;
@@ -54,56 +47,29 @@ export interface Image {
   readonly properties: Tags;
   readonly imageType: string;
   readonly imageFlavor: string;
-  readonly creationState: WorkState;
-  readonly error: WireFailure | null;
+  readonly creationState: OperationState;
+  readonly error: { readonly code: string; readonly message: string } | null;
   readonly modelIds: readonly string[];
   readonly imageLocation: string | null;
   readonly imageBuildLogUri: string | null;
   readonly generatedDockerFileUri: string | null;
 }
 
-export interface Operation {
-  readonly id: string;
-  readonly operationType: string;
-  readonly state: WorkState;
-  readonly createdTime: string;
-  readonly endTime: string | null;
-  readonly resourceLocation: string | null;
-  readonly streamingOperationLog?: string;
-  readonly error: WireFailure | null;
-}
+export type Operation = WireOperation;
 
-export type ServiceState = "Transitioning" | "Healthy" | "Unhealthy" | "Failed";
-
-export interface Service {
-  readonly name: string;
-  readonly description: string | null;
-  readonly kvTags: Tags;
-  readonly properties: Tags;
-  readonly operationId?: string;
-  readonly state: ServiceState;
-  readonly createdTime: string;
-  readonly updatedTime?: string;
-  readonly error: WireFailure | null;
-  readonly computeType: string;
-  readonly imageId?: string;
-  readonly scoringUri: string | null;
+/** The members beside the common part are those of a container instance. */
+export type Service = WireService & {
   readonly authEnabled?: boolean;
   readonly containerResourceRequirements?: { readonly cpu: number | null; readonly memoryInGB: number | null };
-}
+};
 
 export interface ServiceKeys {
   readonly primaryKey: string;
   readonly secondaryKey: string;
 }
 
-export interface AccessEntry {
-  readonly clientId: string;
-  readonly name: string;
-  readonly createdAt: string;
-}
+/** A service principal. */
+export type AccessEntry = ServicePrincipal;
 
 /** The secret is shown once, when the entry is made. */
-export interface NewAccessEntry extends AccessEntry {
-  readonly secret: string;
-}
+export type NewAccessEntry = NewServicePrincipal;

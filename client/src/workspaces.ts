@@ -32,6 +32,12 @@ export function createWorkspaces(http: Http, current: WorkspaceAddress) {
       return found;
     },
 
+    /** Makes it if it is missing. */
+    async create(name: WorkspaceName, options: CallOptions = {}): Promise<Workspace> {
+      const { resourceManager } = workspaceAddress(http.baseUrl, name);
+      return http.json<Workspace>("PUT", resourceManager, { query, body: { location: "local" }, ...options });
+    },
+
     /** One workspace; without a name, the one this client works in. @throws {SlipwayError} ResourceNotFound */
     async get(name?: WorkspaceName, options: CallOptions = {}): Promise<Workspace> {
       const address = name === undefined ? current : workspaceAddress(http.baseUrl, name);

@@ -44,4 +44,7 @@ export const OperationPath = Type.Object({ operationId: Type.String({ minLength:
 export const OperationQuery = Type.Object({
   /** characters of the streaming log that the asker has already */
   offset: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** our own clients ask again at once, so they get each line when it comes; the genuine client would sleep 5 s after it */
+  live: Type.Optional(Type.Boolean()),
 });
+export const WireOperationList = Type.Object({ value: Type.Array(WireOperation) });

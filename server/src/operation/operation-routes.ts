@@ -1,4 +1,4 @@
-import { OperationPath, OperationQuery, WireOperation } from "@slipway/api";
+import { OperationPath, OperationQuery, WireOperation, WireOperationList } from "@slipway/api";
 import type { HttpApp } from "../platform/http/app.ts";
 import { type Workspace, workspaceOf } from "../workspace/index.ts";
 import type { OperationDescriptions } from "./describe-operation.ts";
@@ -14,16 +14,17 @@ import { streamingLogFrom } from "./streaming-log.ts";
  */
 const HOLD_WITH_NEWS_MS = 8_000;
 const HOLD_MS = 20_000;
+const LIST_LIMIT = 100;
 
 export interface OperationRoutesDependencies {
   readonly store: OperationStore;
-  readonly runner: Pick<OperationRunner, "watch">;
+  readonly runner: Pick<OperationRunner, "watch" | "cancel">;
   readonly descriptions: OperationDescriptions;
   /** for tests; the numbers above otherwise */
   readonly hold?: { readonly withNewsMs: number; readonly ms: number };
 }
 
-/** `GET operations/{id}`, inside a workspace scope of model management (wire contract, section 8). */
+/** Inside a workspace scope of model management: `GET operations/{id}` (wire contract, section 8), and for our own clients list and cancel. */
 export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDependencies): void {
   const { store, runner, descriptions } = dependencies;
   const hold = dependencies.hold ?? { withNewsMs: HOLD_WITH_NEWS_MS, ms: HOLD_MS };
@@ -34,7 +35,7 @@ export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDepen
     async (request) => {
       const workspace = workspaceOf(request);
       const { operationId } = request.params;
-      const { offset } = request.query;
+      const { offset, live } = request.query;
       const gone = new AbortController();
       const onClose = () => gone.abort();
       request.raw.socket.once("close", onClose);
@@ -42,13 +43,28 @@ export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDepen
         const operation = await find(workspace, operationId);
         const readsBefore = await store.countRead(operationId);
         const description = await describe(operation, workspace);
-        if (readsBefore === 0 && description.answerFirstReadAtOnce) return toWire(operation, workspace, offset);
-        return await toWire(await settled(workspace, operation, offset, gone.signal), workspace, offset);
+        if (readsBefore === 0 && description.answerFirstReadAtOnce) return await toWire(operation, workspace, offset);
+        const withNewsMs = live === true ? 0 : hold.withNewsMs;
+        return await toWire(await settled(workspace, operation, offset, withNewsMs, gone.signal), workspace, offset);
       } finally {
         request.raw.socket.off("close", onClose);
       }
     },
   );
+
+  app.get("/operations", { schema: { response: { 200: WireOperationList } } }, async (request) => {
+    const workspace = workspaceOf(request);
+    const operations = await store.list(workspace.id, LIST_LIMIT);
+    // A list is an overview: none of them brings its log.
+    const offset = Number.POSITIVE_INFINITY;
+    return { value: await Promise.all(operations.map((operation) => toWire(operation, workspace, offset))) };
+  });
+
+  app.post("/operations/:operationId/cancel", { schema: { params: OperationPath } }, async (request, reply) => {
+    const operation = await find(workspaceOf(request), request.params.operationId);
+    await runner.cancel(operation.id);
+    return reply.code(202).send({});
+  });
 
   async function find(workspace: Workspace, id: string): Promise<Operation> {
     const operation = await store.find(workspace.id, id);
@@ -67,6 +83,7 @@ export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDepen
     workspace: Workspace,
     first: Operation,
     offset: number | undefined,
+    withNewsMs: number,
     signal: AbortSignal,
   ): Promise<Operation> {
     using watch = runner.watch(first.id);
@@ -76,8 +93,8 @@ export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDepen
       const passed = performance.now() - begin;
       if (isTerminal(operation.status) || signal.aborted || passed >= hold.ms) return operation;
       const news = offset !== undefined && streamingLogFrom(await store.log(first.id), offset).length > 0;
-      if (news && passed >= hold.withNewsMs) return operation;
-      await watch.next((news ? hold.withNewsMs : hold.ms) - passed, signal);
+      if (news && passed >= withNewsMs) return operation;
+      await watch.next((news ? withNewsMs : hold.ms) - passed, signal);
     }
   }
 
