@@ -20,7 +20,7 @@ export const ServiceRoute = Type.Object({
   basePath: Type.String(),
   revision: Type.Integer(),
   auth: Type.Union([Type.Literal("none"), Type.Literal("key"), Type.Literal("token")]),
-  /** hex of sha256(salt + key), salt as hex; either key opens the service */
+  /** `hash` is the hex of sha256(bytes of `salt`, then the key in UTF-8), `salt` is hex; either key opens the service */
   keyHashes: Type.Array(Type.Object({ salt: Type.String(), hash: Type.String() })),
   /** `auth: none` answers loopback peers only unless this is true (`--allow-open`) */
   open: Type.Boolean(),
@@ -28,7 +28,8 @@ export const ServiceRoute = Type.Object({
   /** requests in work at once, per replica */
   maxConcurrentRequests: Type.Integer({ minimum: 1 }),
   maxQueueWaitMs: Type.Integer({ minimum: 0 }),
-  maxBodyBytes: Type.Integer({ minimum: 1 }),
+  /** must fit into one frame together with its head */
+  maxBodyBytes: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
   replicas: Type.Array(ReplicaRoute),
   /** what a caller is told when there is no replica: the cause, in words */
   unavailableReason: Type.Optional(Type.String()),
@@ -45,14 +46,23 @@ export type RouteSnapshot = Static<typeof RouteSnapshot>;
 
 /**
  * The gateway's control socket `DIR/gateway/control.sock` speaks HTTP with these paths:
- * - `PUT /routes` (no body): load `routes.json` again; answers 200 {@link GatewayState} once it is in force
+ * - `PUT /routes` (no body): load `routes.json` again; answers 200 {@link GatewayState} once it is in force. 409
+ *   `RoutesOutdated` when a newer version is in force, 422 `RoutesInvalid` when the file is broken; the old picture stays.
+ *   Of every service that changes, one new replica is connected before the switch, or up to 2 s are spent on trying.
+ * - `PUT /certificate` (no body): read the certificate files again; 204, or 422 `CertificateUnusable` and the old pair stays
  * - `GET /state`: {@link GatewayState}
- * - `GET /replicas/ID/in-flight?wait=MS`: `{ inFlight: number }`, answered when it is 0 or after `wait`
+ * - `GET /replicas/ID/in-flight?wait=MS`: `{ inFlight: number }`, answered when it is 0 or after `wait` (at most 60,000);
+ *   also for replicas that left the routes
+ *
+ * Errors are `{ error: { code, message } }`.
  */
 export const GatewayState = Type.Object({
+  /** version in force; 0 while there are no routes */
   routesVersion: Type.Integer(),
   port: Type.Integer(),
   pid: Type.Integer(),
+  /** ids of replicas in the routes that the gateway has no connection to at this moment */
+  unreachableReplicas: Type.Array(Type.String()),
 });
 export type GatewayState = Static<typeof GatewayState>;
 

@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { EnvelopedError } from "@slipway/api";
+import type { Refusal } from "./gateway-errors.ts";
+
+/** A body up to this size leaves in one write with its head; Node joins the two only for strings (spikes: 1.3 × faster). */
+const JOIN_BELOW_BYTES = 16 * 1024;
+/** What may follow unread while the connection stays open. */
+const DUMPED_BYTES = 1024 * 1024;
+/** How long the rest of a refused body is read, so that the caller can read the refusal instead of meeting a reset. */
+const LINGER_MS = 30_000;
+
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Of the connection, or set here. */
+const NOT_PASSED = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-request-id",
+]);
+
+/** Flat `name, value, …` for `writeHead`, or in words what HTTP does not allow. */
+export function passableHeaders(headers: Readonly<Record<string, unknown>>): string[] | string {
+  const flat: string[] = [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (!TOKEN.test(name)) return `${JSON.stringify(name.slice(0, 60))} is not a header name`;
+    if (typeof value !== "string" || !FIELD_VALUE.test(value)) {
+      return `the value of header '${name.slice(0, 60)}' has characters that a header cannot have`;
+    }
+    if (!NOT_PASSED.has(name.toLowerCase())) flat.push(name, value);
+  }
+  return flat;
+}
+
+export function hasNoBody(status: number, method: string | undefined): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}
+
+export function writeAnswer(response: ServerResponse, status: number, headers: string[], payload: Buffer): void {
+  if (hasNoBody(status, response.req.method)) {
+    if (payload.length > 0 && status !== 204) headers.push("content-length", String(payload.length));
+    response.writeHead(status, headers).end();
+    return;
+  }
+  headers.push("content-length", String(payload.length));
+  response.writeHead(status, headers);
+  if (payload.length > JOIN_BELOW_BYTES) response.end(payload);
+  else response.end(payload.toString("latin1"), "latin1");
+}
+
+export function writeRefusal(response: ServerResponse, requestId: string, refusal: Refusal, more: string[] = []): void {
+  writeAnswer(response, refusal.status, refusalHeaders(requestId, refusal, more), refusalBody(requestId, refusal));
+}
+
+/** Refuses a request whose body has not been read (to its end). */
+export function refuseEarly(request: IncomingMessage, response: ServerResponse, id: string, refusal: Refusal): void {
+  const announced =
+    request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"] ?? 0) : Infinity;
+  if (request.complete || announced <= DUMPED_BYTES) {
+    writeRefusal(response, id, refusal);
+    return;
+  }
+  const body = refusalBody(id, refusal);
+  response.writeHead(refusal.status, [
+    ...refusalHeaders(id, refusal, ["connection", "close"]),
+    "content-length",
+    String(body.length),
+  ]);
+  response.write(body);
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once("end", () => response.end());
+  request.once("close", () => clearTimeout(timer));
+  request.resume();
+}
+
+function refusalHeaders(requestId: string, refusal: Refusal, more: readonly string[]): string[] {
+  return ["content-type", "application/json", "x-request-id", requestId, ...(refusal.headers ?? []), ...more];
+}
+
+function refusalBody(requestId: string, { code, message }: Refusal): Buffer {
+  const body: EnvelopedError = { error: { code, message }, correlation: { RequestId: requestId } };
+  return Buffer.from(JSON.stringify(body));
+}

@@ -1,0 +1,66 @@
+import type { ServerOptions } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { Duplex } from "node:stream";
+import type { CertificatePair } from "./certificate.ts";
+import { handleScoring, type Traffic } from "./scoring-handler.ts";
+
+/** Node's 5 s make idle clients meet resets; load balancers and SDKs keep connections for about a minute. */
+const KEEP_ALIVE_MS = 75_000;
+/** Whoever needs longer for a handshake or a head holds a connection on purpose. */
+const HANDSHAKE_MS = 10_000;
+const HEAD_MS = 15_000;
+/** A large body over a slow line takes its time. */
+const REQUEST_MS = 300_000;
+
+const LIMITS: ServerOptions = {
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  headersTimeout: HEAD_MS,
+  requestTimeout: REQUEST_MS,
+  connectionsCheckingInterval: 5000,
+};
+
+/** The HTTPS listener, not listening yet. */
+export function createEdge(pair: CertificatePair, traffic: Traffic): Server {
+  const server = createServer({ ...LIMITS, ...pair, handshakeTimeout: HANDSHAKE_MS }, (request, response) =>
+    handleScoring(traffic, request, response, false),
+  );
+  server.on("checkContinue", (request, response) => handleScoring(traffic, request, response, true));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseUnparsed(error, socket));
+  return server;
+}
+
+/** What the parser refuses never becomes a request: malformed heads, both length headers at once, too slow or too long heads. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const { status, code, message } = refusalOf(error.code);
+  const body = JSON.stringify({ error: { code, message } });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function refusalOf(code: string | undefined): { status: string; code: string; message: string } {
+  switch (code) {
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return {
+        status: "408 Request Timeout",
+        code: "RequestTooSlow",
+        message: `The head of a request must be here within ${HEAD_MS / 1000} s, its body within ${REQUEST_MS / 1000} s.`,
+      };
+    case "HPE_HEADER_OVERFLOW":
+      return {
+        status: "431 Request Header Fields Too Large",
+        code: "HeadTooLarge",
+        message: "The request head is larger than 16 KiB.",
+      };
+    default:
+      return {
+        status: "400 Bad Request",
+        code: "BadRequest",
+        message: `This is no HTTP/1.1 request that can be trusted (${code ?? "unknown"}).`,
+      };
+  }
+}

@@ -1,0 +1,154 @@
+import type { Server as HttpServer } from "node:http";
+import type { Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { GatewayConfig, GatewayState } from "@slipway/api";
+import { readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
+import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
+import { createEdge } from "./edge.ts";
+import { GatewayStartError } from "./gateway-start-error.ts";
+import type { Log } from "./log.ts";
+import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
+import { Routing } from "./routing.ts";
+
+const DRAIN_MS = 30_000;
+
+export interface Gateway {
+  readonly port: number;
+  /** Stops accepting, lets what is in work finish (for `drainMs` at most), closes everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts from `routes.json`, needs no control plane.
+ *
+ * @throws {GatewayStartError}
+ */
+export async function startGateway(config: GatewayConfig, log: Log): Promise<Gateway> {
+  const controlPath = join(config.folder, "control.sock");
+  const routesFile = join(config.folder, "routes.json");
+  await assertNoLiveGateway(controlPath);
+  const pair = await readCertificate(config).catch((error: unknown) => {
+    throw new GatewayStartError("badConfig", `The certificate cannot be used: ${String(error)}`, error);
+  });
+  const routing = new Routing(log, config.allowOpen ?? false);
+  await loadFirstRoutes(routing, routesFile, log);
+  let closing = false;
+  const edge = createEdge(pair, { table: () => routing.table, closing: () => closing, log });
+  const port = await listen(edge, config);
+  const unwatch = watchCertificate(edge, config, log);
+  const control = await listenForControl(controlPath, controlActions(config, routing, edge, port, routesFile));
+  log.info("gateway ready", { host: config.host, port, routesVersion: routing.table?.version ?? 0 });
+  let closed: Promise<void> | undefined;
+  return {
+    port,
+    close() {
+      closing = true;
+      unwatch();
+      closed ??= drain(edge, control, routing, config.drainMs ?? DRAIN_MS, log);
+      return closed;
+    },
+  };
+}
+
+/** A broken file is no reason to stay away: the control plane can then write a good one and say so. Until then 503. */
+async function loadFirstRoutes(routing: Routing, file: string, log: Log): Promise<void> {
+  try {
+    const snapshot = await readRoutesFile(file);
+    await routing.apply(snapshot ?? { version: 0, tokenKey: {}, services: [] });
+  } catch (error) {
+    if (!(error instanceof RoutesInvalid)) throw error;
+    log.error("routes unusable, every request is answered 503", { cause: error.message });
+  }
+}
+
+async function listen(edge: Server, { host, port }: GatewayConfig): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    edge.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
+    edge.listen(port, host, resolve);
+  });
+  return (edge.address() as AddressInfo).port;
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new GatewayStartError(
+        "addressInUse",
+        `Port ${port} on ${host} is in use by another program. Stop it, or choose another port with --gateway-port.`,
+        error,
+      );
+    case "EACCES":
+      return new GatewayStartError(
+        "addressInUse",
+        `Port ${port} needs more rights than this user has. Choose one from 1024 on with --gateway-port.`,
+        error,
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new GatewayStartError("badConfig", `${host} is no address of this machine.`, error);
+    default:
+      return error;
+  }
+}
+
+function controlActions(
+  config: GatewayConfig,
+  routing: Routing,
+  edge: Server,
+  port: number,
+  routesFile: string,
+): ControlActions {
+  let loading: Promise<void> = Promise.resolve();
+  return {
+    state: (): GatewayState => ({
+      routesVersion: routing.table?.version ?? 0,
+      port,
+      pid: process.pid,
+      unreachableReplicas: [...routing.unreachableReplicas],
+    }),
+    loadRoutes() {
+      const load = () => loadRoutes(routing, routesFile);
+      // One after the other, whatever became of the one before.
+      const mine = loading.then(load, load);
+      loading = mine;
+      return mine;
+    },
+    loadCertificate: () =>
+      swapCertificate(edge, config).catch((error: unknown) => {
+        throw new ControlError(422, "CertificateUnusable", `The old certificate stays in force: ${String(error)}`);
+      }),
+    inFlight: (replicaId) => routing.inFlight(replicaId),
+    whenIdle: (replicaId, waitMs) => routing.whenIdle(replicaId, waitMs),
+  };
+}
+
+async function loadRoutes(routing: Routing, file: string): Promise<void> {
+  const inForce = routing.table?.version ?? 0;
+  const snapshot = await readRoutesFile(file).catch((error: unknown) => {
+    throw new ControlError(422, "RoutesInvalid", `Version ${inForce} stays in force. ${String(error)}`);
+  });
+  if (snapshot === undefined) throw new ControlError(422, "RoutesInvalid", `There is no ${file}.`);
+  if (snapshot.version < inForce) {
+    throw new ControlError(
+      409,
+      "RoutesOutdated",
+      `The file has version ${snapshot.version}, in force is ${inForce}: write one with a higher version.`,
+    );
+  }
+  if (routing.table === undefined || snapshot.version > inForce) await routing.apply(snapshot);
+}
+
+async function drain(edge: Server, control: HttpServer, routing: Routing, drainMs: number, log: Log): Promise<void> {
+  const timer = setTimeout(() => {
+    log.warn("requests in work are cut off", { afterMs: drainMs });
+    edge.closeAllConnections();
+  }, drainMs);
+  // Closes idle connections too; the others close with their answer.
+  await new Promise((resolve) => edge.close(resolve));
+  clearTimeout(timer);
+  routing.close();
+  control.closeAllConnections();
+  await new Promise((resolve) => control.close(resolve));
+  log.info("gateway stopped");
+}

@@ -1,0 +1,8 @@
+import { fileURLToPath } from "node:url";
+
+export { GatewayConfig } from "@slipway/api";
+
+/** The gateway's program: `node MAIN CONFIGFILE`. */
+export const gatewayMain: string = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js", import.meta.url),
+);

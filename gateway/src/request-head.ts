@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+
+/** Of the connection, or secret, or answered here. */
+const NOT_PASSED = new Set([
+  "authorization",
+  "connection",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-request-id",
+]);
+
+/** The caller's id if it is one that is safe in logs and headers, else a new one. */
+export function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && /^[\w.:+/=-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+/** What the replica gets to see; `content-length` is that of the collected body. */
+export function passedHeaders(request: IncomingMessage, requestId: string, bodyBytes: number): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const named = request.headers.connection;
+  const alsoOfConnection = named === undefined || isPlain(named) ? [] : named.toLowerCase().split(/[\s,]+/);
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (value === undefined || NOT_PASSED.has(name) || alsoOfConnection.includes(name)) continue;
+    headers[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  if (bodyBytes > 0) headers["content-length"] = String(bodyBytes);
+  headers["x-request-id"] = requestId;
+  return headers;
+}
+
+function isPlain(connection: string): boolean {
+  return connection === "keep-alive" || connection === "close" || connection === "Keep-Alive";
+}
+
+export interface Target {
+  readonly path: string;
+  /** without `?`, empty when there is none */
+  readonly query: string;
+}
+
+/** Takes the request target apart, also in its absolute form (RFC 9112, 3.2.2); `undefined` when it has no path. */
+export function requestTarget(url: string): Target | undefined {
+  const relative = url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?#]*(?=\/)/i, "");
+  if (!relative.startsWith("/")) return undefined;
+  const mark = relative.indexOf("?");
+  return mark < 0 ? { path: relative, query: "" } : { path: relative.slice(0, mark), query: relative.slice(mark + 1) };
+}

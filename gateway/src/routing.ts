@@ -1,0 +1,83 @@
+import type { ReplicaRoute, RouteSnapshot, ServiceRoute } from "@slipway/api";
+import { authorizeFor } from "./credential.ts";
+import type { Log } from "./log.ts";
+import { ReplicaPool } from "./replica-pool.ts";
+import { createRouteTable, type RoutedService, type RouteTable } from "./route-table.ts";
+import { ServiceQueue } from "./service-queue.ts";
+import { readTokenKey } from "./service-token.ts";
+
+/** How long a switch waits for the first new replica of each service that changes. */
+const CONNECT_BEFORE_SWITCH_MS = 2000;
+
+/** The routes in force, and the queues and connections that live across their changes. */
+export class Routing {
+  readonly #log: Log;
+  readonly #allowOpen: boolean;
+  readonly #pool: ReplicaPool;
+  #table: RouteTable | undefined;
+
+  constructor(log: Log, allowOpen: boolean) {
+    this.#log = log;
+    this.#allowOpen = allowOpen;
+    this.#pool = new ReplicaPool(log);
+  }
+
+  get table(): RouteTable | undefined {
+    return this.#table;
+  }
+
+  get unreachableReplicas(): readonly string[] {
+    return this.#pool.unreachable();
+  }
+
+  inFlight(replicaId: string): number {
+    return this.#pool.inFlight(replicaId);
+  }
+
+  /** Resolves when the replica has no request in work, or after `waitMs`. */
+  whenIdle(replicaId: string, waitMs: number): Promise<void> {
+    return this.#pool.whenIdle(replicaId, waitMs);
+  }
+
+  /** Connects what is new, then switches all services in one step: no request meets a half-made picture. */
+  async apply(snapshot: RouteSnapshot): Promise<void> {
+    const before = this.#table;
+    for (const { replicas } of snapshot.services) for (const replica of replicas) this.#pool.open(replica);
+    if (before !== undefined) {
+      const changed = snapshot.services.filter((route) => this.#needsConnection(route));
+      await Promise.all(changed.map(({ replicas }) => this.#pool.someReady(replicas, CONNECT_BEFORE_SWITCH_MS)));
+    }
+    this.#switch(snapshot);
+    this.#log.info("routes in force", { version: snapshot.version, services: snapshot.services.length });
+  }
+
+  /** Ends every connection, whatever is in work. */
+  close(): void {
+    this.#pool.close();
+  }
+
+  #needsConnection({ replicas }: ServiceRoute): boolean {
+    return replicas.length > 0 && !replicas.some((replica) => this.#pool.isReady(replica));
+  }
+
+  #switch(snapshot: RouteSnapshot): void {
+    const tokenKey = snapshot.services.some(({ auth }) => auth === "token")
+      ? readTokenKey(snapshot.tokenKey)
+      : undefined;
+    const before = this.#table?.services ?? new Map<string, RoutedService>();
+    const services = new Map<string, RoutedService>();
+    for (const route of snapshot.services) {
+      const queue = before.get(route.basePath)?.queue ?? new ServiceQueue(route);
+      services.set(route.basePath, { route, queue, authorize: authorizeFor(route, tokenKey, this.#allowOpen) });
+    }
+    this.#table = createRouteTable(snapshot.version, services);
+    for (const { route, queue } of services.values()) {
+      queue.update(
+        route,
+        route.replicas.map((replica) => this.#pool.serve(replica, () => queue.pump())),
+      );
+    }
+    for (const [basePath, { queue }] of before) if (!services.has(basePath)) queue.close();
+    this.#pool.keepOnly(snapshot.services.flatMap((route): readonly ReplicaRoute[] => route.replicas));
+  }
+}

@@ -1,0 +1,113 @@
+import type { ServiceRoute } from "@slipway/api";
+import { queueFull, queueWaitOver, type Refusal, serviceNotFound, serviceUnavailable } from "./gateway-errors.ts";
+import type { ReplicaConnection } from "./replica-connection.ts";
+
+/** Requests that may wait for each slot. More would only wait longer than their callers do. */
+const WAITING_PER_SLOT = 100;
+
+/** A request that waits for a replica. One of the two is called, once, unless it leaves before. */
+export interface Waiting {
+  assigned(replica: ReplicaConnection): void;
+  refused(refusal: Refusal): void;
+}
+
+/**
+ * Hands the requests of one service to its replicas: first come, first served, the replica with the least in work first,
+ * never more than the limit in work at one. It outlives route snapshots, so that a request that waits while the revision
+ * changes goes to the new one.
+ */
+export class ServiceQueue {
+  #route: ServiceRoute;
+  #replicas: readonly ReplicaConnection[] = [];
+  #turn = 0;
+  #closed = false;
+  /** Oldest first; who left in between is deleted, which a Map does without moving the others. */
+  readonly #waiting = new Map<Waiting, NodeJS.Timeout>();
+
+  constructor(route: ServiceRoute) {
+    this.#route = route;
+  }
+
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
+  update(route: ServiceRoute, replicas: readonly ReplicaConnection[]): void {
+    this.#route = route;
+    this.#replicas = replicas;
+    this.pump();
+  }
+
+  /** The service is gone. */
+  close(): void {
+    this.#closed = true;
+    this.#replicas = [];
+    for (const [waiting] of this.#waiting) this.#refuse(waiting, serviceNotFound(this.#route.basePath));
+  }
+
+  /** Why nobody can join at this moment, asked before a body is read. */
+  fullness(): Refusal | undefined {
+    if (this.#closed) return serviceNotFound(this.#route.basePath);
+    const limit = WAITING_PER_SLOT * this.#route.maxConcurrentRequests * Math.max(1, this.#replicas.length);
+    return this.depth >= limit ? queueFull(this.#route.name, this.depth) : undefined;
+  }
+
+  join(waiting: Waiting): void {
+    const replica = this.depth === 0 ? this.#freeReplica() : undefined;
+    if (replica !== undefined) {
+      waiting.assigned(replica);
+      return;
+    }
+    const refusal = this.fullness();
+    if (refusal !== undefined) {
+      waiting.refused(refusal);
+      return;
+    }
+    const waitMs = this.#route.maxQueueWaitMs;
+    const timer = setTimeout(() => this.#refuse(waiting, this.#waitedInVain(waitMs)), waitMs);
+    this.#waiting.set(waiting, timer);
+  }
+
+  /** The caller is gone. */
+  leave(waiting: Waiting): void {
+    clearTimeout(this.#waiting.get(waiting));
+    this.#waiting.delete(waiting);
+  }
+
+  /** Gives out what is free. Called when something may have become free. */
+  pump(): void {
+    if (this.depth === 0) return;
+    for (const [waiting] of this.#waiting) {
+      const replica = this.#freeReplica();
+      if (replica === undefined) return;
+      this.leave(waiting);
+      waiting.assigned(replica);
+    }
+  }
+
+  #freeReplica(): ReplicaConnection | undefined {
+    const count = this.#replicas.length;
+    let best: ReplicaConnection | undefined;
+    // Starting one further each time shares the work out where nothing is in work.
+    this.#turn = (this.#turn + 1) % Math.max(1, count);
+    for (let step = 0; step < count; step += 1) {
+      const replica = this.#replicas[(this.#turn + step) % count];
+      if (replica === undefined || !replica.available) continue;
+      if (replica.outstanding >= this.#route.maxConcurrentRequests) continue;
+      if (best === undefined || replica.outstanding < best.outstanding) best = replica;
+    }
+    return best;
+  }
+
+  #waitedInVain(waitMs: number): Refusal {
+    const { name, unavailableReason } = this.#route;
+    return this.#replicas.some(({ ready }) => ready)
+      ? queueWaitOver(name, waitMs, this.depth)
+      : serviceUnavailable(name, unavailableReason, waitMs);
+  }
+
+  #refuse(waiting: Waiting, refusal: Refusal): void {
+    this.leave(waiting);
+    waiting.refused(refusal);
+  }
+}
