@@ -1,4 +1,4 @@
-/** One uploaded file: an artifact id `origin/container/path` and the blob with its bytes. */
+/** One uploaded file: an artifact id `origin/container/path` and the blob with its bytes. Never changed once uploaded. */
 export interface Artifact {
   /** `LocalUpload/261122T092406-e520d039/model.pkl` */
   readonly id: string;
@@ -9,6 +9,25 @@ export interface Artifact {
   readonly sizeBytes: number;
 }
 
+/** A name for a file that may not have been uploaded yet. */
+export interface ReservedArtifact {
+  readonly workspaceId: string;
+  readonly id: string;
+  readonly origin: string;
+  readonly container: string;
+  readonly path: string;
+  /** unguessable; names the artifact in upload and download addresses */
+  readonly uploadId: string;
+  readonly createdAt: string;
+  readonly content: ArtifactContent | null;
+}
+
+export interface ArtifactContent {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly storedAt: string;
+}
+
 /** What other rooms ask of artifacts. */
 export interface ArtifactReader {
   /**
@@ -16,9 +35,9 @@ export interface ArtifactReader {
    * Reserved but never uploaded files make it fail with `ArtifactNotUploaded`, naming them.
    *
    * @param prefix `origin/container[/path]`, or the same as `aml://artifact/…`
-   * @throws {AppError} ArtifactNotFound
+   * @throws {AppError} ArtifactNotFound, ArtifactNotUploaded, ArtifactIdInvalid
    */
   resolve(workspaceId: string, prefix: string): Promise<Artifact[]>;
-  /** The whole content of one small artifact (conda file, driver, requirements). @throws {AppError} ArtifactTooLarge */
+  /** The whole content of one small artifact (conda file, driver, requirements). @throws {AppError} ArtifactTooLarge, ArtifactNotText */
   readText(workspaceId: string, idOrUri: string, maxBytes: number): Promise<string>;
 }

@@ -7,7 +7,7 @@ export interface BlobStore {
    */
   put(
     bytes: AsyncIterable<Uint8Array>,
-    options?: { readonly expected?: string; readonly signal?: AbortSignal },
+    options?: { readonly expected?: string | undefined; readonly signal?: AbortSignal },
   ): Promise<BlobInfo>;
   /** Takes over a finished file (same file system: renamed, not copied). `digest` must be right; it is the caller's hash. */
   adopt(file: string, digest: string): Promise<BlobInfo>;

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { AppError, errnoCode } from "../errors.ts";
 import { newShortId } from "../ids.ts";
 import type { BlobInfo, BlobStore } from "./blob-store.ts";
+import { writeStream } from "./write-stream.ts";
 
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
 
@@ -44,23 +45,23 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     async put(bytes, options = {}) {
       const file = join(incoming, newShortId());
       const hash = createHash("sha256");
-      let sizeBytes = 0;
       const handle = await open(file, "wx", 0o600);
       try {
+        let sizeBytes: number;
+        let digest: string;
         try {
-          for await (const chunk of bytes) {
-            options.signal?.throwIfAborted();
-            hash.update(chunk);
-            sizeBytes += chunk.length;
-            await writeAll(handle, chunk);
+          sizeBytes = await writeStream(handle, bytes, { hash, signal: options.signal });
+          digest = `sha256:${hash.digest("hex")}`;
+          if (options.expected !== undefined && options.expected !== digest)
+            throw digestMismatch(options.expected, digest);
+          if (await exists(path(digest))) {
+            await rm(file);
+            return { digest, sizeBytes };
           }
           await handle.sync();
         } finally {
           await handle.close();
         }
-        const digest = `sha256:${hash.digest("hex")}`;
-        if (options.expected !== undefined && options.expected !== digest)
-          throw digestMismatch(options.expected, digest);
         await place(file, digest);
         return { digest, sizeBytes };
       } catch (error) {
@@ -73,13 +74,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
       return info(digest);
     },
     async has(digest) {
-      try {
-        await stat(path(digest));
-        return true;
-      } catch (error) {
-        if (errnoCode(error) === "ENOENT") return false;
-        throw error;
-      }
+      return exists(path(digest));
     },
     async *read(digest, range) {
       await info(digest);
@@ -88,13 +83,14 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     async materialize(digest, destination) {
       await info(digest);
       await mkdir(dirname(destination), { recursive: true });
+      // Through a name of its own, so that a crash never leaves half a copy under the destination's name.
+      const beside = `${destination}.${newShortId()}`;
       try {
-        await link(path(digest), destination);
-      } catch (error) {
-        const code = errnoCode(error);
-        if (code === "EEXIST") return;
-        if (code !== "EXDEV" && code !== "EPERM" && code !== "EMLINK") throw error;
-        await copyFile(path(digest), destination);
+        await linkOrCopy(path(digest), beside);
+        await rename(beside, destination);
+      } finally {
+        // rename() does nothing when both names are links to the same file already.
+        await rm(beside, { force: true });
       }
     },
     async delete(digest) {
@@ -102,17 +98,39 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     },
     async *list() {
       const root = join(directory, "sha256");
-      for (const prefix of await readdir(root).catch(() => [])) {
+      for (const prefix of await names(root)) {
         for (const hex of await readdir(join(root, prefix))) yield `sha256:${hex}`;
       }
     },
   };
 }
 
-async function writeAll(handle: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < chunk.length) {
-    written += (await handle.write(chunk, written, chunk.length - written)).bytesWritten;
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function linkOrCopy(source: string, destination: string): Promise<void> {
+  try {
+    await link(source, destination);
+  } catch (error) {
+    const code = errnoCode(error);
+    if (code !== "EXDEV" && code !== "EPERM" && code !== "EMLINK") throw error;
+    await copyFile(source, destination);
   }
 }
 

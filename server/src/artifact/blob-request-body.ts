@@ -1,0 +1,33 @@
+import type { FastifyRequest } from "fastify";
+import { blockListInvalid, blockListTooLarge, uploadBroken } from "./upload-errors.ts";
+
+/** A client that sends nothing for so long is gone; its unfinished file must not wait for the next start. */
+const SILENCE_MS = 120_000;
+
+/** The body as it comes. Leaving the loop early keeps the connection, so that the client can read why. */
+export async function* receivedBytes(request: FastifyRequest): AsyncGenerator<Uint8Array> {
+  const { raw } = request;
+  raw.setTimeout(SILENCE_MS);
+  try {
+    for await (const chunk of raw.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
+  } catch (error) {
+    throw uploadBroken(error);
+  } finally {
+    raw.setTimeout(0);
+  }
+}
+
+export async function receivedText(request: FastifyRequest, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of receivedBytes(request)) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) throw blockListTooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw blockListInvalid("it is not UTF-8");
+  }
+}
