@@ -1,0 +1,53 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasGenuineClient, type Installation, startInstallation } from "./harness/installation.ts";
+
+/** The promise "the genuine client works": azureml-core from PyPI, unmodified, judged by scripts that use it as people do. */
+describe.skipIf(!hasGenuineClient)("the genuine azureml-core", () => {
+  let slipway: Installation;
+  let folder: string;
+
+  beforeAll(async () => {
+    slipway = await startInstallation();
+    folder = await mkdtemp(join(tmpdir(), "slipway-scripts-"));
+  });
+  afterAll(async () => {
+    await slipway?.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Each script has a workspace of its own, which `slipway exec` creates because config.json names it. */
+  async function script(name: string, args: readonly string[] = []) {
+    const cwd = await mkdtemp(join(folder, `${name}-`));
+    const workspace = {
+      subscription_id: "11111111-1111-1111-1111-111111111111",
+      resource_group: "rg1",
+      workspace_name: `ws-${name}`,
+    };
+    await writeFile(join(cwd, "config.json"), JSON.stringify(workspace));
+    const finished = await slipway.python(`${name}.py`, args, { cwd });
+    expect(finished.code, finished.output).toBe(0);
+    expect(finished.stderr).toContain(`Created the workspace ws-${name}`);
+    return finished;
+  }
+
+  test("signs in and finds its workspaces", async () => {
+    const { stdout } = await slipway.slipway(["access", "create", "ci", "--output", "json"]);
+    const { clientId, clientSecret } = JSON.parse(stdout) as { clientId: string; clientSecret: string };
+    await script("workspaces", [clientId, clientSecret]);
+  });
+
+  test("registers, lists, downloads, changes and deletes models", async () => {
+    await script("models");
+  });
+
+  test("builds images and deploys, updates and deletes services", async () => {
+    await script("services");
+  });
+
+  test("is told the cause of every failure", async () => {
+    await script("causes");
+  });
+});
