@@ -42,6 +42,8 @@ export function dropTo(setpriv: string, user: number): readonly string[] {
     "--no-new-privs",
     "--inh-caps=-all",
     "--bounding-set=-all",
+    // Set anew, since the kernel forgets it when the user changes: nothing outlives the program that started it.
+    "--pdeathsig=KILL",
     "--",
   ];
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bubblewrapArguments, SANDBOX_HOME } from "./bubblewrap.ts";
 import { runCommand } from "./child-process.ts";
+import { AppError } from "./errors.ts";
 import { dropTo, spareUserRange, type UserRange, userOf } from "./sandbox-user.ts";
 
 export interface SandboxRequest {
@@ -13,6 +14,8 @@ export interface SandboxRequest {
   readonly owner: string;
   /** files and folders that it may read besides the system's programs and libraries */
   readonly readable: readonly string[];
+  /** folders that it may write besides its home; they become its user's */
+  readonly writable?: readonly string[];
   readonly workingFolder: string;
   /** folder for the program's private home: made anew, what was in it is deleted */
   readonly home: string;
@@ -29,7 +32,7 @@ export interface Isolation {
    * The command that runs the program isolated. Open file descriptors pass through. Start it with {@link SAFE_ENV} only: the outer
    * programs run with our rights, and variables such as LD_PRELOAD must not reach them.
    *
-   * @throws Error when a variable cannot be handed over: its name is no identifier, or its value has a NUL
+   * @throws {AppError} EnvironmentVariableInvalid: its name is no identifier, or its value has a NUL
    */
   wrap(request: SandboxRequest): Promise<readonly string[]>;
 }
@@ -139,21 +142,26 @@ async function makeHome(request: SandboxRequest, folder: string, homeInside: str
   const file = join(folder, ENVIRONMENT_FILE);
   await writeFile(file, exports({ ...request.env, HOME: homeInside }), { flag: "wx", mode: 0o400 });
   if (user === undefined) return;
-  await chown(file, user, user);
-  await chown(folder, user, user);
+  for (const path of [file, folder, ...(request.writable ?? [])]) await chown(path, user, user);
 }
 
 function exports(env: Readonly<Record<string, string>>): string {
   return Object.entries(env)
     .map(([name, value]) => {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes("\0")) {
-        throw new Error(
-          `The environment variable ${JSON.stringify(name)} cannot be set: a name has letters, digits and underscores only, and a value no NUL.`,
-        );
+        throw environmentVariableInvalid(name);
       }
       return `export ${name}='${value.replaceAll("'", "'\\''")}'\n`;
     })
     .join("");
+}
+
+function environmentVariableInvalid(name: string): AppError {
+  return new AppError({
+    code: "EnvironmentVariableInvalid",
+    kind: "invalid",
+    message: `The environment variable ${JSON.stringify(name)} cannot be set. Use letters, digits and underscores for its name, and no NUL in its value.`,
+  });
 }
 
 function reaching(options: IsolationOptions): readonly string[] {

@@ -44,6 +44,7 @@ export interface Deployment {
 
 export interface ReplicaObservation {
   readonly id: string;
+  /** `failed`: it runs, but cannot serve; `stopped`: it does not run, with the cause unless it was asked to stop */
   readonly state: "starting" | "ready" | "failed" | "stopped";
   /** where the gateway finds it; only when ready */
   readonly framesSocket?: string;
@@ -55,7 +56,10 @@ export interface ReplicaObservation {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-/** What is, as the target sees it now. `absent`: nothing of this deployment exists. */
+/**
+ * What is, as the target sees it now. `absent`: nothing of this deployment exists; `degraded`: some replicas are ready, others
+ * not; `failed`: none is ready, and not all are starting.
+ */
 export interface Observation {
   readonly state: "absent" | "starting" | "ready" | "degraded" | "failed";
   readonly replicas: readonly ReplicaObservation[];
@@ -96,8 +100,11 @@ export interface Target {
   /** Looks; changes nothing. */
   observe(deployment: Deployment): Promise<Observation>;
   /**
-   * Brings up all replicas and returns when they are ready or when it is certain that they will not be (state `failed`
-   * with the cause). They get no traffic by this. What runs already is adopted, not started again.
+   * Brings up all replicas and returns when each is ready or certain not to be: `ready`, else `degraded` or `failed` with the
+   * cause. They get no traffic by this. What runs already is adopted, not started again. A replica that fails is not tried
+   * again within one call; the next call does so, later the more often it failed (`restarts` counts).
+   *
+   * @throws the signal's reason when the run is cancelled; what was started stays and is adopted by the next call
    */
   apply(deployment: Deployment, run: RunContext): Promise<Observation>;
   /** Stops every replica and forgets it, logs kept. Already gone is success. */

@@ -1,0 +1,1 @@
+export { createProcessTarget, type ProcessTargetOptions, stopAllReplicas } from "./process-target.ts";

@@ -1,0 +1,132 @@
+import { open } from "node:fs/promises";
+import { ExitReason, ScorerConfig, type ScorerState } from "@slipway/api";
+import { readFileIfThere } from "../../platform/atomic-file.ts";
+import { errnoCode } from "../../platform/errors.ts";
+import { identifyProcess, isAlive, type ProcessIdentity } from "../../platform/process-identity.ts";
+import type { ReplicaObservation } from "../target.ts";
+import { askScorer } from "./ask-scorer.ts";
+import { machineRestarted, scorerEnded, scorerSilent, startTooSlow } from "./process-errors.ts";
+import { type ProcessRecord, parseFile, readRecord } from "./process-record.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { scorersOf } from "./scorer-processes.ts";
+
+/** What is known of one replica at one moment. */
+export type ReplicaLook =
+  | { readonly kind: "absent" }
+  | {
+      readonly kind: "answering";
+      readonly config: ScorerConfig;
+      readonly record?: ProcessRecord;
+      readonly state: ScorerState;
+    }
+  | {
+      readonly kind: "silent";
+      readonly config: ScorerConfig;
+      readonly record?: ProcessRecord;
+      readonly process: ProcessIdentity;
+    }
+  | {
+      readonly kind: "gone";
+      readonly config: ScorerConfig;
+      readonly record?: ProcessRecord;
+      readonly cause?: ReplicaObservation["cause"];
+    };
+
+/** The socket is asked first: a process is ours only if it knows the nonce. Pids tell no more than whether to wait. */
+export async function lookAtReplica(run: RunFolder): Promise<ReplicaLook> {
+  const config = parseFile(ScorerConfig, await readFileIfThere(run.configFile));
+  if (config === undefined) return { kind: "absent" };
+  const state = await askScorer(config.httpSocket);
+  const found = await readRecord(run);
+  const record = found?.nonce === config.nonce ? found : undefined;
+  const known = { config, ...(record && { record }) };
+  if (state?.nonce === config.nonce) return { kind: "answering", ...known, state };
+  const process = await livingProcess(run, record);
+  if (process !== undefined) return { kind: "silent", ...known, process };
+  const cause = await causeOfEnd(run, record);
+  return { kind: "gone", ...known, ...(cause && { cause }) };
+}
+
+/** Without a record the control plane may have been killed between start and record. */
+async function livingProcess(run: RunFolder, record: ProcessRecord | undefined): Promise<ProcessIdentity | undefined> {
+  if (record !== undefined) return (await isAlive(record.process)) ? record.process : undefined;
+  return (await scorersOf(run))[0];
+}
+
+async function causeOfEnd(run: RunFolder, record: ProcessRecord | undefined): Promise<ReplicaObservation["cause"]> {
+  if (record === undefined || record.stopped) return undefined;
+  const reason = parseFile(ExitReason, await readFileIfThere(run.exitFile));
+  if (reason !== undefined) return reason.cause;
+  const self = await identifyProcess(process.pid);
+  if (self !== undefined && self.bootId !== record.process.bootId) return machineRestarted();
+  return scorerEnded(await crashOutput(run, record.crashLogOffset));
+}
+
+const CRASH_TAIL_BYTES = 16 * 1024;
+
+async function crashOutput(run: RunFolder, offset: number): Promise<string> {
+  try {
+    await using file = await open(run.crashLog, "r");
+    const { size } = await file.stat();
+    const from = Math.max(offset, size - CRASH_TAIL_BYTES);
+    if (size <= from) return "";
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+    return buffer.subarray(0, bytesRead).toString("utf8");
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** The look in the contract's words. `nowMs` decides between slow and too slow. */
+export function describeReplica(
+  id: string,
+  look: Exclude<ReplicaLook, { kind: "absent" }>,
+  nowMs: number,
+): ReplicaObservation {
+  const restarts = look.record?.restarts ?? 0;
+  const nothing = { id, restarts, memoryBytes: 0, timings: {} };
+  switch (look.kind) {
+    case "answering":
+      return describeAnswer(id, look, restarts);
+    case "silent": {
+      const startedAt = look.record === undefined ? nowMs : Date.parse(look.record.startedAt);
+      if (look.record?.answered) return { ...nothing, state: "failed", cause: scorerSilent() };
+      if (nowMs - startedAt <= startDeadlineMs(look.config)) return { ...nothing, state: "starting" };
+      return { ...nothing, state: "failed", cause: startTooSlow(look.config.startTimeoutMs) };
+    }
+    case "gone":
+      return { ...nothing, state: "stopped", ...(look.cause && { cause: look.cause }) };
+  }
+}
+
+function describeAnswer(
+  id: string,
+  look: Extract<ReplicaLook, { kind: "answering" }>,
+  restarts: number,
+): ReplicaObservation {
+  const { state, config } = look;
+  const common = {
+    id,
+    // A worker's restart is as much a restart to the reader as the scorer's.
+    restarts: restarts + state.workers.reduce((sum, worker) => sum + worker.restarts, 0),
+    memoryBytes: state.workers.reduce((sum, worker) => sum + worker.memoryBytes, 0),
+    timings: state.timings,
+    ...(state.cause && { cause: state.cause }),
+  };
+  switch (state.phase) {
+    case "starting":
+      return { ...common, state: "starting" };
+    case "ready":
+      return { ...common, state: "ready", framesSocket: config.framesSocket, nonce: config.nonce };
+    case "failed":
+      return { ...common, state: "failed" };
+    case "draining":
+      return { ...common, state: "stopped" };
+  }
+}
+
+/** The scorer itself gives up at its start timeout and names the cause; the target only steps in when it does not. */
+export function startDeadlineMs(config: Pick<ScorerConfig, "startTimeoutMs">): number {
+  return config.startTimeoutMs + 5_000;
+}

@@ -1,0 +1,218 @@
+import { access, mkdir, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Type } from "typebox";
+import { AppError } from "../../platform/errors.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
+import { createKeyedLock } from "./keyed-lock.ts";
+import { describeReplica, lookAtReplica, type ReplicaLook } from "./look-at-replica.ts";
+import { updateRecord } from "./process-record.ts";
+import { readLogs, retireLogs } from "./replica-logs.ts";
+import { restartAfter } from "./restart-back-off.ts";
+import { checkDeploymentId, type RunFolder, runFolder } from "./run-folder.ts";
+import { replicasThere } from "./scorer-processes.ts";
+import { type StartOptions, startReplica } from "./start-replica.ts";
+import { stopReplica } from "./stop-replica.ts";
+import { summarize } from "./summarize.ts";
+
+export interface ProcessTargetOptions extends Omit<StartOptions, "shortFolderRoot"> {
+  /** `DIR/run`; made if missing */
+  readonly folder: string;
+  /** for sockets whose path in `folder` would be too long; the system's temporary folder if not given */
+  readonly shortFolderRoot?: string;
+  readonly log: Log;
+}
+
+const FIRST_POLL_MS = 20;
+const MAX_POLL_MS = 100;
+
+/** Runs images as plain processes of this machine: one scorer for each replica, which lives on without us. */
+export function createProcessTarget(options: ProcessTargetOptions): Target {
+  const { folder: root, log, clock } = options;
+  const startOptions: StartOptions = { ...options, shortFolderRoot: options.shortFolderRoot ?? tmpdir() };
+  const lock = createKeyedLock();
+
+  async function observe(deployment: Deployment): Promise<Observation> {
+    const runs = replicasOf(deployment);
+    const looks = await Promise.all(runs.map(lookAtReplica));
+    const nowMs = clock.now().getTime();
+    const replicas = looks.map((look, index) => describe(runs[index]?.replicaId ?? "", look, nowMs));
+    if (looks.every((look) => look.kind === "absent"))
+      return { state: "absent", replicas: [], enforcement: enforcement() };
+    return { ...summarize(replicas), enforcement: enforcement() };
+  }
+
+  async function apply(deployment: Deployment, context: RunContext): Promise<Observation> {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    const replicas = await Promise.all(
+      replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context)),
+    );
+    return { ...summarize(replicas), enforcement: enforcement() };
+  }
+
+  async function bringUp(
+    deployment: Deployment,
+    run: RunFolder,
+    index: number,
+    context: RunContext,
+  ): Promise<ReplicaObservation> {
+    const name = `replica ${index + 1} of ${deployment.replicas}`;
+    try {
+      // One start at a time: two calls for one deployment must not make two scorers.
+      await lock(run.replicaId, () => ensureStarted(deployment, run, name, context));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      log.warn("a replica could not be started", { replica: run.replicaId, error });
+      return notStarted(run, error);
+    }
+    return untilSettled(run, name, context);
+  }
+
+  async function ensureStarted(
+    deployment: Deployment,
+    run: RunFolder,
+    name: string,
+    { signal, say }: RunContext,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    const look = await lookAtReplica(run);
+    if (isOnItsWay(look, clock.now().getTime())) return;
+    const restart = restartAfter(look, clock.now().getTime());
+    if (restart.delayMs > 0) say(`Waiting ${Math.ceil(restart.delayMs / 1000)} s before ${name} is started again.`);
+    await sleep(restart.delayMs, undefined, { signal });
+    // Also when nothing seems to run: what a crash or an outside hand left must not share the folder with the new scorer.
+    await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(look) });
+    say(`Starting ${name}.`);
+    log.info("starting a replica", {
+      replica: run.replicaId,
+      service: deployment.service,
+      restarts: restart.count.restarts,
+    });
+    await startReplica(deployment, run, restart.count, startOptions);
+  }
+
+  async function untilSettled(run: RunFolder, name: string, { signal, say }: RunContext): Promise<ReplicaObservation> {
+    for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(MAX_POLL_MS, pauseMs * 1.3)) {
+      const look = await lookAtReplica(run);
+      const now = clock.now();
+      const replica = describe(run.replicaId, look, now.getTime());
+      await remember(run, look, replica, now.toISOString());
+      if (replica.state === "ready") say(`Ready: ${name}${times(replica)}.`);
+      if (replica.state !== "starting") return replica;
+      await sleep(pauseMs, undefined, { signal });
+    }
+  }
+
+  async function remove({ id }: Pick<Deployment, "id">, { signal, say }: RunContext): Promise<void> {
+    checkDeploymentId(id);
+    const runs = await replicasThere(root, id);
+    if (runs.length > 0) say(`Stopping ${runs.length === 1 ? "the replica" : `${runs.length} replicas`}.`);
+    await Promise.all(
+      runs.map((run) =>
+        lock(run.replicaId, async () => {
+          await stopReplica(run, { cgroups: options.cgroups, signal });
+          await retireLogs(root, id, run);
+          await rm(run.folder, { recursive: true, force: true });
+        }),
+      ),
+    );
+  }
+
+  function replicasOf(deployment: Deployment): readonly RunFolder[] {
+    return Array.from({ length: deployment.replicas }, (_, index) => runFolder(root, deployment.id, index));
+  }
+
+  function enforcement(): string {
+    const { cgroups, isolation } = options;
+    const kernel = cgroups?.memory === "cgroup-v2" ? "cgroup v2" : "cgroup v1";
+    const memory =
+      cgroups === undefined ? "watched, as control groups are not writable here" : `hard limit by ${kernel}`;
+    const cpu = cgroups?.cpu ? `weight by ${kernel}` : "number of threads only";
+    return `Memory: ${memory}. CPU: ${cpu}. ${isolation.description}`;
+  }
+
+  return {
+    kind: "process",
+    options: Type.Object({}),
+    capabilities: { autoscale: false, tokenAuth: true, gpu: false },
+    check: () => check(options),
+    async capacity() {
+      return { cpu: availableParallelism(), memoryBytes: process.availableMemory() };
+    },
+    observe,
+    apply,
+    remove,
+    logs: ({ id }, { tail }) => readLogs(root, id, tail),
+  };
+}
+
+/** Ends every scorer of a data folder, after its requests in flight; the next `apply` brings each back. */
+export async function stopAllReplicas(options: {
+  readonly folder: string;
+  readonly cgroups: StartOptions["cgroups"];
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const runs = await replicasThere(options.folder);
+  await Promise.all(runs.map((run) => stopReplica(run, options)));
+}
+
+function describe(id: string, look: ReplicaLook, nowMs: number): ReplicaObservation {
+  if (look.kind !== "absent") return describeReplica(id, look, nowMs);
+  return { id, state: "stopped", restarts: 0, memoryBytes: 0, timings: {} };
+}
+
+function notStarted(run: RunFolder, { code, message }: AppError): ReplicaObservation {
+  return { id: run.replicaId, state: "failed", cause: { code, message }, restarts: 0, memoryBytes: 0, timings: {} };
+}
+
+/** True for what will become ready or say why not. A failure that was told before is not told again: asked again, we try again. */
+function isOnItsWay(look: ReplicaLook, nowMs: number): boolean {
+  if (look.kind === "absent" || look.kind === "gone" || isDraining(look)) return false;
+  return (
+    describeReplica("", look, nowMs).state !== "failed" || (look.kind === "answering" && !look.record?.failureReported)
+  );
+}
+
+function isDraining(look: ReplicaLook): boolean {
+  return look.kind === "answering" && look.state.phase === "draining";
+}
+
+async function remember(run: RunFolder, look: ReplicaLook, replica: ReplicaObservation, now: string): Promise<void> {
+  if (look.kind === "absent") return;
+  await updateRecord(run, look.config.nonce, {
+    ...(look.kind === "answering" && { answered: true }),
+    ...(replica.state === "ready" && look.record?.readyAt === undefined && { readyAt: now }),
+    ...(replica.state === "failed" && { failureReported: true }),
+  });
+}
+
+function times({ timings }: ReplicaObservation): string {
+  const parts = Object.entries(timings).map(([phase, ms]) => `${phase} ${Math.round(ms)} ms`);
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+}
+
+async function check({ nodePath, scorerMain, pythonPackageFolder }: ProcessTargetOptions): Promise<Check> {
+  if (process.platform !== "linux") {
+    return {
+      ok: false,
+      reason: "Processes are run on Linux only.",
+      nextAction: "Use a container target on this machine.",
+    };
+  }
+  for (const path of [nodePath, scorerMain, pythonPackageFolder]) {
+    if (
+      await access(path).then(
+        () => false,
+        () => true,
+      )
+    ) {
+      return {
+        ok: false,
+        reason: `${path} cannot be read.`,
+        nextAction: "Install Slipway again: a part of it is missing.",
+      };
+    }
+  }
+  return { ok: true };
+}

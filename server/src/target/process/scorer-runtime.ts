@@ -1,0 +1,129 @@
+import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { ScorerConfig } from "@slipway/api";
+import { type Isolation, SAFE_ENV } from "../../platform/sandbox.ts";
+import type { Deployment, ImageBundle } from "../target.ts";
+import { bundleIncomplete } from "./process-errors.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+export interface RuntimeOptions {
+  readonly isolation: Isolation;
+  /** root of the package `@slipway/python`: workers must be able to read it */
+  readonly pythonPackageFolder: string;
+}
+
+/** What the scorer starts: workers with their sandbox and environment, or ONNX models. */
+export async function scorerRuntime(
+  deployment: Deployment,
+  run: RunFolder,
+  options: RuntimeOptions,
+): Promise<ScorerConfig["runtime"]> {
+  switch (deployment.bundle.runtime) {
+    case "python":
+      return pythonRuntime(deployment, run, options);
+    case "onnx":
+      return { kind: "onnx", models: await onnxModels(deployment.bundle) };
+  }
+}
+
+async function pythonRuntime(
+  { id, bundle }: Deployment,
+  run: RunFolder,
+  { isolation, pythonPackageFolder }: RuntimeOptions,
+): Promise<ScorerConfig["runtime"]> {
+  const { environmentRoot, entryScript, appRoot } = bundle;
+  if (environmentRoot === undefined) throw bundleIncomplete(bundle.imageId, "it has no Python environment");
+  if (entryScript === undefined) throw bundleIncomplete(bundle.imageId, "it has no entry script");
+  const python = join(environmentRoot, "bin", "python");
+  if (!(await isThere(python)))
+    throw bundleIncomplete(bundle.imageId, `its environment has no interpreter at ${python}`);
+  if (!(await isThere(appRoot))) throw bundleIncomplete(bundle.imageId, `its folder ${appRoot} is missing`);
+  const command = await isolation.wrap({
+    command: [python],
+    env: workerEnvironment(bundle, environmentRoot),
+    owner: id,
+    readable: await existing([
+      ...(await interpreterFolders(environmentRoot)),
+      environmentRoot,
+      ...(await Promise.all(bundle.models.map((model) => realpath(model.folder).catch(() => model.folder)))),
+      ...bundle.models.map((model) => model.folder),
+      pythonPackageFolder,
+      // Last, so that it lies over whatever contains it.
+      appRoot,
+    ]),
+    workingFolder: appRoot,
+    home: run.home,
+  });
+  return { kind: "python", command: [...command], env: { ...SAFE_ENV }, appRoot, entryScript };
+}
+
+function workerEnvironment(bundle: ImageBundle, environmentRoot: string): Record<string, string> {
+  return {
+    LANG: "C.UTF-8",
+    PYTHONUNBUFFERED: "1",
+    // The environment is shared and read-only.
+    PYTHONDONTWRITEBYTECODE: "1",
+    ...bundle.environmentVariables,
+    PATH: [join(environmentRoot, "bin"), bundle.environmentVariables.PATH ?? SAFE_ENV.PATH].join(":"),
+    AML_APP_ROOT: bundle.appRoot,
+    AZUREML_MODEL_DIR: modelFolder(bundle),
+  };
+}
+
+/** Wire contract 13.1: the one model's version folder, else the folder of all. */
+function modelFolder(bundle: ImageBundle): string {
+  const all = join(bundle.appRoot, "azureml-models");
+  const [only, ...others] = bundle.models;
+  return only === undefined || others.length > 0 ? all : join(all, only.name, String(only.version));
+}
+
+/** Parts of an installation that Python needs. Not the whole prefix: for `~/bin/python` that would be somebody's home. */
+const INTERPRETER_PARTS = ["bin", "lib", "lib64", "share", "ssl", "etc"];
+
+/**
+ * Where the base interpreter of an environment lies. `bin/python` is a chain of links, each of which must lead somewhere in the
+ * sandbox, too; `home` in `pyvenv.cfg` is where Python looks for its standard library.
+ */
+async function interpreterFolders(environmentRoot: string): Promise<readonly string[]> {
+  const prefixes = new Set<string>();
+  let link = join(environmentRoot, "bin", "python");
+  for (let hops = 0; hops < 20; hops++) {
+    const next = await readlink(link).catch(() => undefined);
+    if (next === undefined) break;
+    link = resolve(dirname(link), next);
+    prefixes.add(dirname(dirname(link)));
+  }
+  prefixes.add(dirname(dirname(await realpath(link))));
+  const home = /^home\s*=\s*(.+)$/m.exec(await readFile(join(environmentRoot, "pyvenv.cfg"), "utf8").catch(() => ""));
+  if (home?.[1] !== undefined) prefixes.add(dirname(resolve(home[1].trim())));
+  prefixes.delete(environmentRoot);
+  return [...prefixes].flatMap((prefix) => INTERPRETER_PARTS.map((part) => join(prefix, part)));
+}
+
+/** Every model that has an `.onnx` file, under the model's name. */
+async function onnxModels(bundle: ImageBundle): Promise<{ name: string; file: string }[]> {
+  const found = await Promise.all(
+    bundle.models.map(async ({ name, folder }) => {
+      const files = (await readdir(folder, { recursive: true }))
+        .filter((file) => file.toLowerCase().endsWith(".onnx"))
+        .sort((one, other) => one.length - other.length || one.localeCompare(other));
+      return files[0] === undefined ? [] : [{ name, file: join(folder, files[0]) }];
+    }),
+  );
+  const models = found.flat();
+  if (models.length === 0) throw bundleIncomplete(bundle.imageId, "none of its models has an .onnx file");
+  return models;
+}
+
+async function existing(paths: readonly string[]): Promise<readonly string[]> {
+  const unique = [...new Set(paths)];
+  const there = await Promise.all(unique.map(isThere));
+  return unique.filter((_, index) => there[index]);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

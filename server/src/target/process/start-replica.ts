@@ -1,0 +1,120 @@
+import { spawn } from "node:child_process";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import type { ScorerConfig } from "@slipway/api";
+import { writeFileAtomically } from "../../platform/atomic-file.ts";
+import { type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { newSecret } from "../../platform/ids.ts";
+import { identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
+import { SAFE_ENV } from "../../platform/sandbox.ts";
+import type { Deployment } from "../target.ts";
+import { scorerNotStarted } from "./process-errors.ts";
+import { type ProcessRecord, writeRecord } from "./process-record.ts";
+import { type RunFolder, socketPaths } from "./run-folder.ts";
+import { type RuntimeOptions, scorerRuntime } from "./scorer-runtime.ts";
+
+export interface StartOptions extends RuntimeOptions {
+  readonly nodePath: string;
+  /** for Node itself, for instance `--conditions=slipway-source` */
+  readonly execArgv: readonly string[];
+  readonly scorerMain: string;
+  readonly shortFolderRoot: string;
+  readonly cgroups: Cgroups | undefined;
+  readonly legacyStatusCodes: boolean;
+  /** for the times that programs print */
+  readonly timeZone: string | undefined;
+  readonly clock: Clock;
+}
+
+export interface RestartCount {
+  readonly restarts: number;
+  readonly shortRuns: number;
+}
+
+const CRASH_LOG_ROTATE_BYTES = 1024 * 1024;
+
+/** Starts a scorer for a run folder in which none runs. It outlives us: nothing of it hangs on this process. */
+export async function startReplica(
+  deployment: Deployment,
+  run: RunFolder,
+  count: RestartCount,
+  options: StartOptions,
+): Promise<void> {
+  await mkdir(run.logs, { recursive: true, mode: 0o700 });
+  const config = await scorerConfig(deployment, run, options);
+  for (const stale of [config.httpSocket, config.framesSocket, run.exitFile]) await rm(stale, { force: true });
+  await writeFileAtomically(run.configFile, `${JSON.stringify(config, undefined, 2)}\n`);
+  await using crashLog = await openCrashLog(run);
+  const { size } = await crashLog.stat();
+  const startedAt = options.clock.now().toISOString();
+  const process = await spawnScorer(run, crashLog.fd, options);
+  const record: ProcessRecord = {
+    process,
+    nonce: config.nonce,
+    startedAt,
+    crashLogOffset: size,
+    ...count,
+    answered: false,
+    failureReported: false,
+    stopped: false,
+  };
+  await writeRecord(run, record);
+}
+
+async function scorerConfig(deployment: Deployment, run: RunFolder, options: StartOptions): Promise<ScorerConfig> {
+  const cgroup = await options.cgroups?.create(run.replicaId, deployment);
+  const runtime = await scorerRuntime(deployment, run, options);
+  if (runtime.kind === "python") {
+    runtime.env = { ...outerEnvironment(options) };
+    if (cgroup !== undefined) runtime.command = [...joinCgroup(cgroup, runtime.command)];
+  }
+  return {
+    replicaId: run.replicaId,
+    nonce: newSecret(),
+    service: deployment.service,
+    revision: deployment.revision,
+    runFolder: run.folder,
+    ...(await socketPaths(run, options.shortFolderRoot)),
+    runtime,
+    workers: deployment.maxConcurrentRequests > 1 ? deployment.maxConcurrentRequests : Math.ceil(deployment.cpu),
+    threads: Math.max(1, Math.floor(deployment.cpu)),
+    memoryLimitBytes: deployment.memoryBytes,
+    memoryGuard: options.cgroups?.memory ?? "watchdog",
+    ...(cgroup && { cgroup: cgroup.memoryFolder }),
+    startTimeoutMs: deployment.startTimeoutMs,
+    scoringTimeoutMs: deployment.scoringTimeoutMs,
+    maxBodyBytes: deployment.maxBodyBytes,
+    legacyStatusCodes: options.legacyStatusCodes,
+  };
+}
+
+/** Nothing of ours is inherited but the time zone; the workers' own variables come from their sandbox. */
+function outerEnvironment({ timeZone }: StartOptions): Readonly<Record<string, string>> {
+  return timeZone === undefined ? SAFE_ENV : { ...SAFE_ENV, TZ: timeZone };
+}
+
+async function openCrashLog(run: RunFolder) {
+  // The scorer writes its own log; what comes here is what Node prints when it dies.
+  const file = await open(run.crashLog, "a", 0o600);
+  if ((await file.stat()).size < CRASH_LOG_ROTATE_BYTES) return file;
+  await file.close();
+  await rename(run.crashLog, `${run.crashLog}.1`);
+  return open(run.crashLog, "a", 0o600);
+}
+
+async function spawnScorer(run: RunFolder, output: number, options: StartOptions): Promise<ProcessIdentity> {
+  const child = spawn(options.nodePath, [...options.execArgv, options.scorerMain, run.folder], {
+    cwd: "/",
+    env: outerEnvironment(options),
+    // Files, never pipes: a pipe breaks when this process ends, and the log is lost.
+    stdio: ["ignore", output, output],
+    detached: true,
+  });
+  child.unref();
+  const { pid } = child;
+  if (pid === undefined) {
+    throw await new Promise((resolve) => child.once("error", (error) => resolve(scorerNotStarted(error))));
+  }
+  // An identity that no process has stands for one that is over already.
+  return (await identifyProcess(pid)) ?? { bootId: "", pid, startTicks: "0" };
+}

@@ -1,0 +1,45 @@
+import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ScorerConfig } from "@slipway/api";
+import { readFileIfThere } from "../../platform/atomic-file.ts";
+import type { Cgroups } from "../../platform/cgroup.ts";
+import { isAlive, killGroup, type ProcessIdentity, signalProcess } from "../../platform/process-identity.ts";
+import { parseFile, readRecord, updateRecord } from "./process-record.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { scorersOf } from "./scorer-processes.ts";
+
+/** A little more than the scorer itself gives its slowest request: it should end by its own decision. */
+const DRAIN_MS = 35_000;
+
+export interface StopOptions {
+  readonly cgroups: Cgroups | undefined;
+  readonly signal: AbortSignal;
+  /** false: no drain, for a scorer that does not answer anyway */
+  readonly drain?: boolean;
+}
+
+/** Ends the replica's scorer with all its workers. Already over is success. The run folder stays. */
+export async function stopReplica(run: RunFolder, options: StopOptions): Promise<void> {
+  const record = await readRecord(run);
+  if (record !== undefined) await updateRecord(run, record.nonce, { stopped: true });
+  const scorers = [...(await scorersOf(run)), ...(record === undefined ? [] : [record.process])];
+  if (options.drain !== false) {
+    // The scorer alone: its workers must live until they have answered.
+    for (const scorer of scorers) await signalProcess(scorer, "SIGTERM");
+    await waitUntilGone(scorers, options.signal);
+  }
+  for (const scorer of scorers) await killGroup(scorer);
+  await options.cgroups?.remove(run.replicaId);
+  const config = parseFile(ScorerConfig, await readFileIfThere(run.configFile));
+  if (config === undefined) return;
+  for (const socket of [config.httpSocket, config.framesSocket]) await rm(socket, { force: true });
+}
+
+async function waitUntilGone(processes: readonly ProcessIdentity[], signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + DRAIN_MS;
+  while (performance.now() < deadline) {
+    const alive = await Promise.all(processes.map(isAlive));
+    if (!alive.includes(true)) return;
+    await sleep(20, undefined, { signal });
+  }
+}
