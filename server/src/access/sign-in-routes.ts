@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyReply } from "fastify";
+import type { Clock } from "../platform/clock.ts";
 import type { HttpApp } from "../platform/http/app.ts";
 import { clientSecretWrong, tokenAddressUnknown } from "./access-errors.ts";
 import type { PrincipalService } from "./principal-service.ts";
@@ -14,6 +15,7 @@ export interface SignInDependencies {
   readonly publicUrl: string;
   /** the unguessable segment of the managed-identity address: it is the credential */
   readonly identitySecret: string;
+  readonly clock: Clock;
 }
 
 /** Who holds the managed-identity address: the owner of the data folder. */
@@ -22,6 +24,7 @@ export const ownerPrincipal: Principal = { id: "00000000-0000-0000-0000-00000000
 /** Cloud metadata, managed identity and service principals: everything before the first token (wire contract, section 2). */
 export function signInRoutes(app: HttpApp, deps: SignInDependencies): void {
   const { publicUrl } = deps;
+  const seconds = () => Math.floor(deps.clock.now().getTime() / 1000);
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, body, done) => {
     done(null, Object.fromEntries(new URLSearchParams(body as string)));
   });
@@ -41,7 +44,7 @@ export function signInRoutes(app: HttpApp, deps: SignInDependencies): void {
     const issued = await deps.tokens.issue(ownerPrincipal, resource);
     return {
       access_token: issued.token,
-      expires_in: String(issued.expiresOn - Math.floor(Date.now() / 1000)),
+      expires_in: String(issued.expiresOn - seconds()),
       expires_on: String(issued.expiresOn),
       not_before: String(issued.notBefore),
       resource,
@@ -80,7 +83,7 @@ export function signInRoutes(app: HttpApp, deps: SignInDependencies): void {
       const principal = await deps.principals.signIn(clientId ?? "", secret ?? "");
       const audience = (field(request.body, "scope") ?? publicUrl).replace(/\/\.default$/, "");
       const issued = await deps.tokens.issue(principal, audience);
-      const expiresIn = issued.expiresOn - Math.floor(Date.now() / 1000);
+      const expiresIn = issued.expiresOn - seconds();
       return { token_type: "Bearer", expires_in: expiresIn, ext_expires_in: expiresIn, access_token: issued.token };
     } catch (error) {
       const wrong = clientSecretWrong();

@@ -99,8 +99,8 @@ export async function createTokenIssuer(privateKeyPem: string, tenantId: string,
           currentDate: clock.now(),
           clockTolerance: 60,
         });
-        if (payload["use"] !== "control") throw tokenInvalid("it is a service's token, for scoring only");
-        return { id: payload.sub ?? "", name: String(payload["upn"] ?? payload.sub) };
+        if (payload.use !== "control") throw tokenInvalid("it is a service's token, for scoring only");
+        return { id: payload.sub ?? "", name: String(payload.upn ?? payload.sub) };
       } catch (error) {
         if (error instanceof joseErrors.JWTExpired) throw tokenInvalid("it has expired");
         if (error instanceof joseErrors.JOSEError)
