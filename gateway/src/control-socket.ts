@@ -71,7 +71,7 @@ async function answer(actions: ControlActions, incoming: IncomingMessage, respon
   const url = new URL(incoming.url ?? "/", "http://gateway");
   const replica = /^\/replicas\/([^/]+)\/in-flight$/.exec(url.pathname)?.[1];
   if (replica !== undefined && incoming.method === "GET") {
-    const id = decodeURIComponent(replica);
+    const id = decoded(replica);
     const wait = Number(url.searchParams.get("wait") ?? 0);
     if (!(wait >= 0)) throw new ControlError(400, "BadWait", "wait must be milliseconds, 0 or more.");
     await actions.whenIdle(id, Math.min(wait, LONGEST_WAIT_MS));
@@ -92,6 +92,14 @@ async function answer(actions: ControlActions, incoming: IncomingMessage, respon
       return;
     default:
       throw new ControlError(404, "NoSuchCall", `The control socket has no ${incoming.method} ${url.pathname}.`);
+  }
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new ControlError(400, "BadReplicaId", `'${segment}' is not a percent-encoded id.`);
   }
 }
 

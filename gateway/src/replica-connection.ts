@@ -56,7 +56,7 @@ export class ReplicaConnection {
   #timer: NodeJS.Timeout | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
   #complained = false;
-  #nextId = 1;
+  #lastId = 0;
   #draining = false;
   #retired = false;
   #holds = 0;
@@ -233,8 +233,8 @@ export class ReplicaConnection {
 
   #freeId(): number {
     do {
-      this.#nextId = this.#nextId === 0xffff_ffff ? 1 : this.#nextId + 1;
-    } while (this.#exchanges.has(this.#nextId));
-    return this.#nextId;
+      this.#lastId = this.#lastId === 0xffff_ffff ? 1 : this.#lastId + 1;
+    } while (this.#exchanges.has(this.#lastId));
+    return this.#lastId;
   }
 }

@@ -42,7 +42,10 @@ export class ServiceQueue {
   close(): void {
     this.#closed = true;
     this.#replicas = [];
-    for (const [waiting] of this.#waiting) this.#refuse(waiting, serviceNotFound(this.#route.basePath));
+    for (const [waiting] of this.#waiting) {
+      this.leave(waiting);
+      waiting.refused(serviceNotFound(this.#route.basePath));
+    }
   }
 
   /** Why nobody can join at this moment, asked before a body is read. */
@@ -64,7 +67,10 @@ export class ServiceQueue {
       return;
     }
     const waitMs = this.#route.maxQueueWaitMs;
-    const timer = setTimeout(() => this.#refuse(waiting, this.#waitedInVain(waitMs)), waitMs);
+    const timer = setTimeout(() => {
+      this.leave(waiting);
+      waiting.refused(this.#waitedInVain(waitMs));
+    }, waitMs);
     this.#waiting.set(waiting, timer);
   }
 
@@ -104,10 +110,5 @@ export class ServiceQueue {
     return this.#replicas.some(({ ready }) => ready)
       ? queueWaitOver(name, waitMs, this.depth)
       : serviceUnavailable(name, unavailableReason, waitMs);
-  }
-
-  #refuse(waiting: Waiting, refusal: Refusal): void {
-    this.leave(waiting);
-    waiting.refused(refusal);
   }
 }
