@@ -23,7 +23,8 @@ export function ensureGenuineClient() {
   ];
   for (const [program, args] of steps) {
     const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8", env: indexSettings(process.env) });
-    if (status !== 0) return { reason: `${program} ${args.join(" ")}: ${(error?.message ?? stderr).trim().split("\n").at(-1)}` };
+    if (status !== 0)
+      return { reason: `${program} ${args.join(" ")}: ${(error?.message ?? stderr).trim().split("\n").at(-1)}` };
   }
   mkdirSync(join(folder, "complete"));
   return { python };

@@ -22,10 +22,14 @@ if (missing.length > 0) {
 
 const folder = mkdtempSync(join(tmpdir(), "slipway-test-"));
 const report = join(folder, "report.json");
-const { status } = spawnSync("vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)], {
-  stdio: "inherit",
-  env: { ...process.env, SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "" },
-});
+const { status } = spawnSync(
+  "vitest",
+  ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  {
+    stdio: "inherit",
+    env: { ...process.env, SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "" },
+  },
+);
 const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, "utf8"));
 rmSync(folder, { recursive: true });
 for (const file of testResults) {
@@ -35,5 +39,7 @@ for (const file of testResults) {
 }
 const skippedInCi = process.env.CI === "true" && numPendingTests > 0;
 if (skippedInCi) console.error("In CI nothing may be skipped.");
-console.log(`${numPassedTests} passed, ${numFailedTests} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ""}`);
+console.log(
+  `${numPassedTests} passed, ${numFailedTests} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ""}`,
+);
 process.exit(status === 0 && !skippedInCi ? 0 : 1);

@@ -58,7 +58,17 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
 
   async function start(args: readonly string[] = upArguments): Promise<void> {
     output = "";
-    const command = [launcher, "up", "--data", dataFolder, "--port", String(port), "--gateway-port", String(gatewayPort), ...args];
+    const command = [
+      launcher,
+      "up",
+      "--data",
+      dataFolder,
+      "--port",
+      String(port),
+      "--gateway-port",
+      String(gatewayPort),
+      ...args,
+    ];
     const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"], detached: true });
     up = child;
     const ready = new Promise<void>((resolve, reject) => {
@@ -90,7 +100,10 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
   }
 
   async function health() {
-    const { pid, startedAt } = (await httpsJson(`${url}/slipway/v1/health`, join(dataFolder, "tls/ca.pem"))) as { pid: number; startedAt: string };
+    const { pid, startedAt } = (await httpsJson(`${url}/slipway/v1/health`, join(dataFolder, "tls/ca.pem"))) as {
+      pid: number;
+      startedAt: string;
+    };
     return { pid, startedAt };
   }
 
@@ -103,7 +116,22 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
       run([process.execPath, launcher, ...args], { ...options, env: { ...options.env, SLIPWAY_DATA: dataFolder } }),
     python: (script, args, options) => {
       const file = existsSync(script) ? script : join(repository, "e2e/python", script);
-      return run([process.execPath, launcher, "exec", "--data", dataFolder, "--", genuinePython(), "-W", "ignore", file, ...args], options);
+      return run(
+        [
+          process.execPath,
+          launcher,
+          "exec",
+          "--data",
+          dataFolder,
+          "--",
+          genuinePython(),
+          "-W",
+          "ignore",
+          file,
+          ...args,
+        ],
+        options,
+      );
     },
     async killControlPlane() {
       process.kill((await health()).pid, "SIGKILL");
@@ -122,7 +150,8 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
 /** The interpreter with the genuine azureml-core; `npm test` installs it and names it here. */
 export function genuinePython(): string {
   const python = process.env.SLIPWAY_TEST_AZUREML_PYTHON;
-  if (python === undefined || python === "") throw new Error("SLIPWAY_TEST_AZUREML_PYTHON is not set: run the tests with npm test.");
+  if (python === undefined || python === "")
+    throw new Error("SLIPWAY_TEST_AZUREML_PYTHON is not set: run the tests with npm test.");
   return python;
 }
 
