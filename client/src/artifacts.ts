@@ -1,5 +1,6 @@
+import type { ReservedArtifacts } from "@slipway/api";
 import { uploadBlob } from "./blob-upload.ts";
-import type { FileSource } from "./file-source.ts";
+import { type FileSource, toHex } from "./file-source.ts";
 import { type Fetch, type Http, reach } from "./http.ts";
 import { errorFromResponse, SlipwayError } from "./slipway-error.ts";
 import type { WorkspaceAddress } from "./workspace-address.ts";
@@ -29,55 +30,55 @@ export interface StoredFile {
   readonly contentUri: string;
 }
 
-interface Reservation {
-  readonly artifacts: Readonly<Record<string, { readonly artifactId: string }>>;
-  readonly artifactContentInformation: Readonly<
-    Record<string, { readonly contentUri: string; readonly alreadyStored?: boolean }>
-  >;
-}
-
 export type Artifacts = ReturnType<typeof createArtifacts>;
 
 const ORIGIN = "LocalUpload";
-/** The wire's limit for one reservation (wire contract, 5.1). */
-const PATHS_PER_CALL = 50;
+/** The wire's limit for one reservation (wire contract, 5.1). Schemas are not loaded for a number: they are most of `api`. */
+const MAX_RESERVED_PATHS = 50;
+
+interface DigestedFile {
+  readonly file: FileSource;
+  readonly sha256: string | undefined;
+}
 
 export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddress) {
-  async function reserve(container: string, files: readonly FileSource[], signal: AbortSignal | undefined) {
-    const paths = [];
-    for (const file of files) {
-      const sha256 = await file.sha256?.(signal);
-      paths.push({ path: file.path, sizeBytes: file.sizeBytes, ...(sha256 === undefined ? {} : { sha256 }) });
-    }
-    return http.json<Reservation>("POST", `${address.artifacts}/artifacts/batch/metadata/${ORIGIN}/${container}`, {
-      body: { paths },
-      signal,
-    });
+  async function reserve(container: string, files: readonly DigestedFile[], signal: AbortSignal | undefined) {
+    const paths = files.map(({ file, sha256 }) => ({ path: file.path, ...(sha256 === undefined ? {} : { sha256 }) }));
+    return http.json<ReservedArtifacts>(
+      "POST",
+      `${address.artifacts}/artifacts/batch/metadata/${ORIGIN}/${container}`,
+      {
+        body: { paths },
+        signal,
+      },
+    );
   }
 
   return {
-    /** Sends files into one new container. Content that the server has is not sent again. */
+    /** Sends files. Content that the server has is not sent again, and an interrupted upload goes on where it ended. */
     async upload(files: readonly FileSource[], options: UploadOptions = {}): Promise<UploadedFile[]> {
-      const container = newContainer();
+      const digested: DigestedFile[] = [];
+      for (const file of files) digested.push({ file, sha256: await file.sha256?.(options.signal) });
+      const container = await containerFor(digested);
       const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
       let sentBytes = 0;
       let reusedBytes = 0;
       const report = () => options.onUpload?.({ sentBytes, totalBytes, reusedBytes });
       const uploaded: UploadedFile[] = [];
-      for (let first = 0; first < files.length; first += PATHS_PER_CALL) {
-        const batch = files.slice(first, first + PATHS_PER_CALL);
+      for (let first = 0; first < files.length; first += MAX_RESERVED_PATHS) {
+        const batch = digested.slice(first, first + MAX_RESERVED_PATHS);
         const reservation = await reserve(container, batch, options.signal);
-        for (const file of batch) {
+        for (const { file } of batch) {
           const artifact = reservation.artifacts[file.path];
           const content = reservation.artifactContentInformation[file.path];
           if (artifact === undefined || content === undefined) throw notReserved(file.path);
-          if (content.alreadyStored === true) reusedBytes += file.sizeBytes;
+          if (content.alreadyStored) reusedBytes += file.sizeBytes;
           else {
             const onSent = (bytes: number) => {
               sentBytes += bytes;
               report();
             };
-            await uploadBlob(fetch, content.contentUri, file, { onSent, signal: options.signal });
+            await uploadBlob(fetch, content.uploadUri, file, { onSent, signal: options.signal });
           }
           uploaded.push({ path: file.path, artifactId: artifact.artifactId });
         }
@@ -111,13 +112,12 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
   };
 }
 
-/** `yymmddThhmmss-xxxxxxxx`, as the genuine client names them. */
-function newContainer(): string {
-  const time = new Date()
-    .toISOString()
-    .replace(/[-:]|\..*/g, "")
-    .slice(2);
-  return `${time}-${crypto.randomUUID().slice(0, 8)}`;
+/** Named by names and contents, so that the same upload finds what an interrupted one left behind; without digests a new one. */
+async function containerFor(files: readonly DigestedFile[]): Promise<string> {
+  if (files.some(({ sha256 }) => sha256 === undefined)) return crypto.randomUUID().replaceAll("-", "");
+  const content = JSON.stringify(files.map(({ file, sha256 }) => [file.path, sha256]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content)));
+  return toHex(digest.subarray(0, 16));
 }
 
 function notReserved(path: string): SlipwayError {

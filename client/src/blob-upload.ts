@@ -1,4 +1,4 @@
-import type { FileSource } from "./file-source.ts";
+import type { Bytes, FileSource } from "./file-source.ts";
 import { type Fetch, reach } from "./http.ts";
 import { errorFromResponse, isSlipwayError } from "./slipway-error.ts";
 
@@ -19,12 +19,12 @@ export interface BlobUploadOptions {
  */
 export async function uploadBlob(
   fetch: Fetch,
-  contentUri: string,
+  uploadUri: string,
   file: FileSource,
   options: BlobUploadOptions = {},
 ): Promise<void> {
-  const address = uploadAddress(contentUri);
-  const put = (url: string, body: BodyInit, headers: Record<string, string>) =>
+  const address = new URL(uploadUri);
+  const put = (url: string, body: Bytes | string, headers: Record<string, string>) =>
     send(fetch, url, body, headers, options.signal);
 
   if (file.sizeBytes <= BLOCK_BYTES) {
@@ -62,14 +62,6 @@ export async function uploadBlob(
   );
 }
 
-/** The part before `@` is there for the genuine client only (wire contract, 5.2); `fetch` refuses it. */
-function uploadAddress(contentUri: string): URL {
-  const address = new URL(contentUri);
-  address.username = "";
-  address.password = "";
-  return address;
-}
-
 function withQuery(address: URL, query: Readonly<Record<string, string>>): string {
   const url = new URL(address);
   for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
@@ -93,7 +85,7 @@ async function uncommittedBlocks(fetch: Fetch, address: URL, signal: AbortSignal
 async function send(
   fetch: Fetch,
   url: string,
-  body: BodyInit,
+  body: Bytes | string,
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
 ): Promise<void> {

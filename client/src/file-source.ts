@@ -1,3 +1,6 @@
+/** Content in memory, or a Blob, which is read when it is sent. */
+export type Bytes = Blob | Uint8Array<ArrayBuffer>;
+
 /** A file to send. It is read in pieces, so its size does not matter to memory. */
 export interface FileSource {
   /** name on the server, relative, with `/` between folders */
@@ -6,7 +9,7 @@ export interface FileSource {
   /** SHA-256 of the whole content in hex. With it, content that the server has is not sent again. */
   sha256?(signal?: AbortSignal): Promise<string>;
   /** the bytes from `start` up to, not including, `end` */
-  slice(start: number, end: number): Promise<BodyInit>;
+  slice(start: number, end: number): Promise<Bytes>;
 }
 
 /** A file of a browser (`File` is a `Blob`), or anything else as a Blob. */
@@ -21,9 +24,12 @@ export function fileFromText(path: string, text: string): FileSource {
     path,
     sizeBytes: bytes.byteLength,
     async sha256() {
-      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-      return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
     },
     slice: async (start, end) => bytes.slice(start, end),
   };
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

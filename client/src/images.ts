@@ -43,6 +43,10 @@ export type Images = ReturnType<typeof createImages>;
 export function createImages(http: Http, artifacts: Artifacts, address: WorkspaceAddress) {
   const url = (id: string) => `${address.modelManagement}/images/${encodeURIComponent(id)}`;
 
+  async function get(id: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Image> {
+    return http.json<Image>("GET", url(id), options);
+  }
+
   return {
     /** Uploads what is new and starts the build. */
     async create(image: NewImage, options: UploadOptions = {}): Promise<StartedImage> {
@@ -101,9 +105,7 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
     },
 
     /** @param id `name:version` @throws {SlipwayError} ImageNotFound */
-    async get(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<Image> {
-      return http.json<Image>("GET", url(id), options);
-    },
+    get,
 
     async latest(name: string, signal?: AbortSignal): Promise<Image | undefined> {
       const page = await http.json<{ value: Image[] }>("GET", `${address.modelManagement}/images`, {
@@ -115,12 +117,12 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
 
     /** The build log: every step with its time, and the cause if it failed. */
     async buildLog(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-      return readLink(artifacts, (await this.get(id, options)).imageBuildLogUri, options.signal);
+      return (await artifacts.open((await get(id, options)).imageBuildLogUri, options)).text();
     },
 
     /** The Dockerfile that makes the same image. */
     async dockerfile(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-      return readLink(artifacts, (await this.get(id, options)).generatedDockerFileUri, options.signal);
+      return (await artifacts.open((await get(id, options)).generatedDockerFileUri, options)).text();
     },
 
     /** @throws {SlipwayError} statusCode 412 naming the services that use it */
@@ -128,11 +130,6 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
       await http.send("DELETE", url(id), options);
     },
   };
-}
-
-async function readLink(artifacts: Artifacts, link: string | null, signal: AbortSignal | undefined): Promise<string> {
-  if (link === null) return "";
-  return (await artifacts.open(link, { signal })).text();
 }
 
 function mimeTypeOf(path: string): string {

@@ -1,6 +1,6 @@
 export type { StoredFile, UploadedFile, UploadOptions, UploadProgress } from "./artifacts.ts";
 export { type ClientOptions, createClient, type SlipwayClient } from "./client.ts";
-export { type FileSource, fileFromBlob, fileFromText } from "./file-source.ts";
+export { type Bytes, type FileSource, fileFromBlob, fileFromText } from "./file-source.ts";
 export type { Fetch } from "./http.ts";
 export type { ImageFilter, NewImage, StartedImage } from "./images.ts";
 export type { ModelFilter, NewModel } from "./models.ts";

@@ -16,7 +16,7 @@ export interface NewModel {
   readonly framework?: string | undefined;
   readonly frameworkVersion?: string | undefined;
   /** a request body as the service will get it; used to try a new revision before it gets traffic */
-  readonly sampleInput?: unknown;
+  readonly sampleInput?: string | undefined;
 }
 
 export interface ModelFilter {

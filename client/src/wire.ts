@@ -1,5 +1,13 @@
 /** What the server answers (wire contract, sections 3 to 11). There is more on the wire; these are the fields to rely on. */
-import type { NewServicePrincipal, OperationState, ServicePrincipal, WireOperation, WireService } from "@slipway/api";
+import type {
+  NewServicePrincipal,
+  ServicePrincipal,
+  WireAsset,
+  WireImage,
+  WireModel,
+  WireOperation,
+  WireService,
+} from "@slipway/api";
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -17,43 +25,11 @@ export interface Workspace {
   };
 }
 
-export interface Model {
-  readonly id: string;
-  readonly name: string;
-  readonly version: number;
-  readonly framework: string;
-  readonly frameworkVersion: string | null;
-  readonly url: string;
-  readonly description: string | null;
-  readonly createdTime: string;
-  readonly modifiedTime: string;
-  readonly kvTags: Tags;
-  readonly properties: Tags;
-}
+export type Model = WireModel;
 
-export interface Asset {
-  readonly id: string;
-  readonly name: string;
-  readonly artifacts: readonly { readonly id?: string; readonly prefix?: string }[];
-}
+export type Asset = WireAsset;
 
-export interface Image {
-  readonly id: string;
-  readonly name: string;
-  readonly version: number;
-  readonly description: string | null;
-  readonly createdTime: string;
-  readonly kvTags: Tags;
-  readonly properties: Tags;
-  readonly imageType: string;
-  readonly imageFlavor: string;
-  readonly creationState: OperationState;
-  readonly error: { readonly code: string; readonly message: string } | null;
-  readonly modelIds: readonly string[];
-  readonly imageLocation: string | null;
-  readonly imageBuildLogUri: string | null;
-  readonly generatedDockerFileUri: string | null;
-}
+export type Image = WireImage;
 
 export type Operation = WireOperation;
 

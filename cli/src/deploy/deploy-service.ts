@@ -1,0 +1,106 @@
+import type { Service } from "@slipway/client";
+import { CliError } from "../cli-error.ts";
+import { inlineOrFile } from "../options.ts";
+import type { Session } from "../session.ts";
+import { buildImage, findImage, type ImageToBuild } from "./build-image.ts";
+import { curlLine } from "./curl-line.ts";
+import { waitFor } from "./wait-for.ts";
+
+/** What people say on the command line about a service and, if it is built on the way, its image. */
+export interface ServiceRequest extends Omit<ImageToBuild, "models" | "tags"> {
+  readonly model?: readonly string[] | undefined;
+  /** `NAME:VERSION` or `NAME`, instead of building one */
+  readonly image?: string | undefined;
+  readonly tag?: Readonly<Record<string, string>> | undefined;
+  readonly cpu?: number | undefined;
+  /** gigabytes */
+  readonly memory?: number | undefined;
+  readonly auth?: boolean | undefined;
+}
+
+/** Builds the image if there is none, starts the service, and waits until it answers. */
+export async function deployService(
+  session: Session,
+  request: ServiceRequest & { readonly overwrite?: boolean | undefined },
+): Promise<Service> {
+  const { client, progress, signal } = session;
+  const imageId = await imageFor(session, request);
+  if (imageId === undefined)
+    throw new CliError(
+      "NothingToDeploy",
+      "usage",
+      "Say what to deploy: --model FILE (with --script and --conda), or --image NAME:VERSION.",
+    );
+  return progress.step(`Deploy service ${request.name}`, async (step) => {
+    const started = await client.services.create(
+      { ...settingsOf(request), name: request.name, imageId, overwrite: request.overwrite },
+      { signal },
+    );
+    await waitFor(session, started.operationId, step);
+    return client.services.get(request.name, { signal });
+  });
+}
+
+/** Changes what is said; the old revision serves until the new one has passed its checks. */
+export async function updateService(session: Session, request: ServiceRequest): Promise<Service> {
+  const { client, progress, signal } = session;
+  const update = { ...settingsOf(request), imageId: await imageFor(session, request) };
+  if (Object.values(update).every((value) => value === undefined))
+    throw new CliError(
+      "NothingToUpdate",
+      "usage",
+      "Say what to change: --image, --model, --cpu, --memory, --auth, --description or --tag.",
+    );
+  return progress.step(`Update service ${request.name}`, async (step) => {
+    const started = await client.services.update(request.name, update, { signal });
+    if (started !== undefined) await waitFor(session, started.operationId, step);
+    return client.services.get(request.name, { signal });
+  });
+}
+
+/** A request to the service as people can paste it. */
+export async function curlFor(session: Session, service: Service, sampleInput: string | undefined): Promise<string> {
+  const { client, connection, signal } = session;
+  const key =
+    service.authEnabled === true ? (await client.services.keys(service.name, { signal })).primaryKey : undefined;
+  return curlLine({
+    url: service.scoringUri,
+    caFile: connection.caFile,
+    key,
+    body: sampleInput === undefined ? await exampleBody(session, service) : (await inlineOrFile(sampleInput)).trim(),
+  });
+}
+
+async function imageFor(session: Session, request: ServiceRequest): Promise<string | undefined> {
+  const { image, model = [], script, conda, dependency } = request;
+  if (image !== undefined) {
+    const building = [model, script, conda, dependency].some((value) => value !== undefined && value.length > 0);
+    if (building)
+      throw new CliError("ImageAndModel", "usage", "Give either --image or what to build one from, not both.");
+    return (await findImage(session, image)).id;
+  }
+  if (model.length === 0) {
+    if (script !== undefined || conda !== undefined)
+      throw new CliError("ModelMissing", "usage", "A new image needs at least one --model.");
+    return undefined;
+  }
+  const { name, description, tag: tags, sampleInput } = request;
+  return (await buildImage(session, { name, models: model, script, conda, dependency, description, tags, sampleInput }))
+    .id;
+}
+
+function settingsOf(request: ServiceRequest) {
+  const { description, tag: tags, cpu, memory: memoryInGB, auth: authEnabled } = request;
+  return { description, tags, cpu, memoryInGB, authEnabled };
+}
+
+/** What a model's owner gave as an example, else a body of the usual form. */
+async function exampleBody(session: Session, service: Service): Promise<string> {
+  const { client, signal } = session;
+  const image = await client.images.get(service.imageId, { signal });
+  for (const modelId of image.modelIds) {
+    const { sampleInputData } = await client.models.get(modelId, { signal });
+    if (sampleInputData !== null && !sampleInputData.startsWith("aml://")) return sampleInputData;
+  }
+  return '{"data": []}';
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { FileSource } from "@slipway/client";
+import { CliError } from "../cli-error.ts";
+
+const HASH_CHUNK_BYTES = 1024 * 1024;
+
+/** A file to send; it is read when its bytes are needed. @throws {CliError} FileNotReadable */
+export async function fileOnDisk(file: string, path = basename(file)): Promise<FileSource> {
+  const info = await statOf(file);
+  if (!info.isFile()) throw new CliError("NotAFile", "usage", `${file} is not a file.`);
+  let digest: Promise<string> | undefined;
+  return {
+    path,
+    sizeBytes: info.size,
+    sha256(signal) {
+      digest ??= hash(file, signal);
+      return digest;
+    },
+    slice: (start, end) => readRange(file, start, end),
+  };
+}
+
+/** A file, or all files of a folder under the folder's name. Links are followed only where they lead to files. */
+export async function filesAt(path: string): Promise<FileSource[]> {
+  if (!(await statOf(path)).isDirectory()) return [await fileOnDisk(path)];
+  const found = await filesBelow(path, basename(join(process.cwd(), path)));
+  if (found.length === 0) throw new CliError("EmptyFolder", "usage", `The folder ${path} holds no files.`);
+  return found;
+}
+
+async function filesBelow(folder: string, name: string): Promise<FileSource[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const files: FileSource[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) files.push(...(await filesBelow(path, `${name}/${entry.name}`)));
+    else files.push(await fileOnDisk(path, `${name}/${entry.name}`));
+  }
+  return files;
+}
+
+async function statOf(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    throw new CliError("FileNotReadable", "usage", `${path} cannot be read: ${(error as Error).message}.`, error);
+  }
+}
+
+async function hash(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const digest = createHash("sha256");
+  const stream = createReadStream(file, {
+    highWaterMark: HASH_CHUNK_BYTES,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  for await (const chunk of stream) digest.update(chunk);
+  return digest.digest("hex");
+}
+
+async function readRange(file: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - start);
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, "r");
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+      if (bytesRead === 0)
+        throw new CliError("FileChanged", "failed", `${file} became shorter while it was sent. Run the command again.`);
+      filled += bytesRead;
+    }
+  } finally {
+    await handle?.close();
+  }
+  return bytes;
+}

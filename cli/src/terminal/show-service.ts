@@ -1,0 +1,33 @@
+import type { Service } from "@slipway/client";
+import { age, printable, tagList } from "./format.ts";
+import { stateWord } from "./state-word.ts";
+import { facts } from "./table.ts";
+
+export const serviceHeadings = ["SERVICE", "STATE", "IMAGE", "AGE", "SCORING ADDRESS"] as const;
+
+export function serviceRow(service: Service): string[] {
+  return [
+    service.name,
+    stateWord(service.state),
+    service.imageId,
+    age(service.createdTime, Date.now()),
+    printable(service.scoringUri),
+  ];
+}
+
+export function describeService(service: Service): string {
+  const resources = service.containerResourceRequirements;
+  return facts([
+    ["Service", service.name],
+    ["State", stateWord(service.state)],
+    ["Error", service.error === null ? undefined : `${printable(service.error.message)} (${service.error.code})`],
+    ["Image", service.imageId],
+    ["Scoring", printable(service.scoringUri)],
+    ["Key needed", service.authEnabled === undefined ? undefined : service.authEnabled ? "yes" : "no"],
+    ["Resources", resources && `${resources.cpu ?? "default"} CPU, ${resources.memoryInGB ?? "default"} GB`],
+    ["Description", service.description === null ? undefined : printable(service.description)],
+    ["Tags", printable(tagList(service.kvTags))],
+    ["Created", service.createdTime],
+    ["Updated", service.updatedTime],
+  ]);
+}
