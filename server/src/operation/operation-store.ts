@@ -107,6 +107,18 @@ export function createOperationStore<Tables extends OperationTables>(database: K
       return rows.map(toOperation);
     },
 
+    /** Those of a queue that have not ended, newest first. */
+    async openInQueue(queue: string): Promise<Operation[]> {
+      const rows = await db
+        .selectFrom("operation")
+        .selectAll()
+        .where("queue", "=", queue)
+        .where("ended_at", "is", null)
+        .orderBy("sequence", "desc")
+        .execute();
+      return rows.map(toOperation);
+    },
+
     /** Counts a read and returns how many there were before. */
     async countRead(id: string): Promise<number> {
       const row = await db

@@ -1,7 +1,6 @@
 import type { Cause } from "@slipway/api";
-
-/** What the wire's compute type says; the target follows from it by one table (`compute/`). */
-export type ComputeType = "ACI" | "AKS" | "IOT" | "FPGA";
+import type { ComputeType } from "../compute/index.ts";
+import type { TargetKind } from "../target/target.ts";
 
 export type ServiceState = "Transitioning" | "Healthy" | "Unhealthy" | "Failed";
 
@@ -32,10 +31,12 @@ export interface Revision {
   readonly number: number;
   readonly settings: RevisionSettings;
   /** target kind, recorded when it is made and never changed silently */
-  readonly target: string;
+  readonly target: TargetKind;
   readonly state: "starting" | "serving" | "retired" | "failed";
   readonly cause: Cause | null;
   readonly createdAt: string;
+  /** when its replicas were taken away; null while some may exist */
+  readonly removedAt: string | null;
 }
 
 /** An image running on a compute under a name, with keys and a scoring address. */
@@ -49,9 +50,13 @@ export interface Service {
   readonly computeType: ComputeType;
   readonly computeName: string | null;
   readonly state: ServiceState;
-  /** describes the last failed attempt, also while an older revision serves */
-  readonly error: Cause | null;
+  /** what ended the last attempt to deploy; stays until one succeeds, also while an older revision serves */
+  readonly attemptError: Cause | null;
+  /** why the serving revision does not answer now */
+  readonly healthError: Cause | null;
   readonly settings: ServiceSettings;
+  /** what was asked for last; what serves once no operation is open */
+  readonly desired: RevisionSettings;
   /** the revision that gets traffic */
   readonly servingRevision: string | null;
   readonly operationId: string | null;
@@ -59,4 +64,17 @@ export interface Service {
   readonly wireExtras: Readonly<Record<string, unknown>>;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** v1's rule for names. */
+export const serviceNamePattern = /^[a-z](?=.{2,31}$)[a-z0-9-]*$/;
+
+/** Operations of one service run one after another; a new service of the same name does not wait for the old one's end. */
+export function serviceQueue(serviceId: string): string {
+  return `service:${serviceId}`;
+}
+
+/** What a person is told when asking why the service is not well. */
+export function errorOf(service: Pick<Service, "healthError" | "attemptError">): Cause | null {
+  return service.healthError ?? service.attemptError;
 }

@@ -1,0 +1,2 @@
+export { type ComputeTargets, type ComputeType, computeTargets, computeTypes, parseComputeType } from "./compute.ts";
+export { computeNotConfigured, computeTypeUnknown } from "./compute-errors.ts";

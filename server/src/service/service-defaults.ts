@@ -1,0 +1,30 @@
+import type { ComputeType } from "../compute/index.ts";
+
+export const GIB = 1024 ** 3;
+
+/** v1's defaults for what a request leaves out (wire contract, section 9.1). */
+export function defaultsOf(type: ComputeType) {
+  const containerInstance = type === "ACI";
+  return {
+    cpu: 0.1,
+    memoryBytes: 0.5 * GIB,
+    replicas: 1,
+    scoringTimeoutMs: 60_000,
+    /** v1 had no queue in front of a container instance; a minute lets a burst through and still bounds the wait */
+    maxQueueWaitMs: containerInstance ? 60_000 : 500,
+    keyAuth: !containerInstance,
+    maxConcurrentRequests: (cpu: number) => (containerInstance ? Math.ceil(cpu) : 1),
+  } as const;
+}
+
+/** A model of several gigabytes on a slow disk takes minutes to load; a script that hangs should not hold the deploy for much longer. */
+export const START_TIMEOUT_MS = 300_000;
+
+/** Larger inputs belong into a file that the request names. */
+export const MAX_BODY_BYTES = 100 * 1024 * 1024;
+
+/** A request that is longer in work than this when its revision is replaced is ended; waiting longer would hold up every update. */
+export const MAX_DRAIN_MS = 60_000;
+
+/** Long enough that renewing costs nothing, short enough that a leaked token is soon worthless. */
+export const TOKEN_SECONDS = 3_600;
