@@ -3,6 +3,8 @@ import { dirname } from "node:path";
 export interface BubblewrapFolders {
   /** bound read-only at the same path */
   readonly readable: readonly string[];
+  /** bound writable at the same path */
+  readonly writable?: readonly string[];
   /** covered by empty folders before `readable` is bound, in case one of the system's folders contains them */
   readonly hidden: readonly string[];
   /** folder of the host that appears, writable, as {@link SANDBOX_HOME} */
@@ -53,6 +55,7 @@ export function bubblewrapArguments(bwrap: string, folders: BubblewrapFolders): 
   const isSystem = (path: string) => SYSTEM.some((folder) => isWithin(path, folder));
   const hidden = folders.hidden.filter(isSystem);
   const binds = folders.readable.filter((path) => !isSystem(path) || hidden.some((one) => isWithin(path, one)));
+  const writable = folders.writable ?? [];
   return [
     bwrap,
     "--unshare-pid",
@@ -60,16 +63,18 @@ export function bubblewrapArguments(bwrap: string, folders: BubblewrapFolders): 
     "--unshare-uts",
     "--die-with-parent",
     "--new-session",
+    // Folders that bubblewrap makes on the way are closed to others, which would hide /etc/resolv.conf from them.
+    ...ancestors(SYSTEM).flatMap((path) => ["--perms", "0755", "--dir", path]),
     ...SYSTEM.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--proc", "/proc", "--dev", "/dev"],
     // bubblewrap's own /dev/shm belongs to its user; semaphores of multiprocessing are made there.
     ...["--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"],
     ...hidden.flatMap((path) => ["--perms", "0755", "--tmpfs", path]),
-    // Folders on the way are closed to others unless they are made by name.
-    ...ancestors([...binds, SANDBOX_HOME])
+    ...ancestors([...binds, ...writable, SANDBOX_HOME])
       .filter((path) => !isSystem(path) || hidden.some((one) => isWithin(path, one)))
       .flatMap((path) => ["--perms", "0755", "--dir", path]),
     ...binds.flatMap((path) => ["--ro-bind", path, path]),
+    ...writable.flatMap((path) => ["--bind", path, path]),
     ...["--bind", folders.home, SANDBOX_HOME],
     ...["--chdir", folders.workingFolder],
     "--",

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { AppError } from "./errors.ts";
+import { AppError, errnoCode } from "./errors.ts";
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -23,15 +23,19 @@ export interface CommandResult {
 const TAIL_LINES = 60;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Runs a program to its end. A non-zero exit is a result, not an exception; a program that cannot be started is one. */
+/**
+ * Runs a program to its end. A non-zero exit is a result, not an exception; a program that cannot be started is one. An abort
+ * kills it and everything it started.
+ */
 export async function runCommand(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const [program, ...args] = command;
   if (program === undefined) throw new Error("An empty command.");
+  options.signal.throwIfAborted();
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.env as NodeJS.ProcessEnv,
-    signal: options.signal,
-    killSignal: "SIGKILL",
+    // A process group of its own, so that an abort reaches what it started.
+    detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });
   const tail: string[] = [];
@@ -51,7 +55,9 @@ export async function runCommand(command: readonly string[], options: CommandOpt
     // The program may end without reading its input; its exit code tells more than EPIPE.
   });
   child.stdin.end(options.input ?? "");
-  return new Promise((resolve, reject) => {
+  const kill = () => killGroup(child.pid);
+  options.signal.addEventListener("abort", kill, { once: true });
+  return new Promise<CommandResult>((resolve, reject) => {
     child.on("error", (error) => {
       reject(options.signal.aborted ? options.signal.reason : commandNotStarted(program, error));
     });
@@ -59,7 +65,16 @@ export async function runCommand(command: readonly string[], options: CommandOpt
       if (options.signal.aborted) reject(options.signal.reason);
       else resolve({ exitCode, signal, stdout, tail });
     });
-  });
+  }).finally(() => options.signal.removeEventListener("abort", kill));
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (errnoCode(error) !== "ESRCH") throw error;
+  }
 }
 
 function commandNotStarted(program: string, cause: Error): AppError {

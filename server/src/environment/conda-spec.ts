@@ -1,0 +1,59 @@
+import { condaFileInvalid } from "./environment-errors.ts";
+import { parseCondaVersion, type VersionClause } from "./version-clauses.ts";
+
+/** One line of `dependencies:`, a conda match spec. */
+export interface CondaSpec {
+  readonly text: string;
+  readonly name: string;
+  readonly channel: string | undefined;
+  readonly clauses: readonly VersionClause[];
+  /** build string, which has no meaning outside conda */
+  readonly build: string | undefined;
+}
+
+const MAX_SPEC_LENGTH = 200;
+const NAME = /^[a-z0-9_][a-z0-9._-]*$/;
+const CHANNEL = /^(?:(?<channel>[^\s:[\]]+)::)?(?<rest>.*)$/s;
+
+/**
+ * Reads `name`, `name=1.2`, `name 1.2 build`, `name>=1,<2`, `channel::name`, `name[version='>=1', build=x]`.
+ *
+ * @throws {AppError} CondaFileInvalid
+ */
+export function parseCondaSpec(line: string): CondaSpec {
+  const text = line.trim();
+  const invalid = (problem: string) =>
+    condaFileInvalid(`its dependency "${text.slice(0, MAX_SPEC_LENGTH)}" ${problem}.`);
+  if (text.length > MAX_SPEC_LENGTH) throw invalid("is too long");
+  const bracket = /^([^[\]]*)\[([^[\]]*)\]$/.exec(text);
+  const fields = bracket?.[2] === undefined ? {} : parseFields(bracket[2]);
+  const { channel, rest } = CHANNEL.exec((bracket?.[1] ?? text).trim())?.groups ?? {};
+  const parts = /^([^\s=<>!~,]+)\s*(.*)$/s.exec(rest ?? "");
+  const name = parts?.[1]?.toLowerCase();
+  if (name === undefined || !NAME.test(name)) throw invalid("does not begin with the name of a package");
+  const written = splitBuild((parts?.[2] ?? "").trim());
+  const clauses = parseCondaVersion(fields.version ?? written.version);
+  if (clauses === undefined)
+    throw invalid(
+      'has a version that is not supported; write it as in "numpy=1.26", "numpy==1.26.4" or "numpy>=1.20,<2"',
+    );
+  return { text, name, channel: fields.channel ?? channel, clauses, build: fields.build ?? written.build };
+}
+
+/** `=1.2=py36_0` and `1.2 py36_0`: version first, then the build string. */
+function splitBuild(text: string): { readonly version: string; readonly build: string | undefined } {
+  const tight = text.replace(/\s*([=<>!~,|]+)\s*/g, "$1");
+  const [first = "", second] = tight.split(/\s+/);
+  if (second !== undefined) return { version: first, build: second };
+  const match = /^(={1,2}[^=<>!~,|]+)=([^=<>!~,|]+)$/.exec(first);
+  return match?.[1] === undefined ? { version: first, build: undefined } : { version: match[1], build: match[2] };
+}
+
+function parseFields(text: string): Readonly<Record<string, string | undefined>> {
+  const fields = new Map<string, string>();
+  for (const match of text.matchAll(/(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s,]+))/g)) {
+    const [, key, double, single, bare] = match;
+    if (key !== undefined) fields.set(key, double ?? single ?? bare ?? "");
+  }
+  return Object.fromEntries(fields);
+}

@@ -1,0 +1,113 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type CommandResult, runCommand } from "../platform/child-process.ts";
+import { type Isolation, SAFE_ENV } from "../platform/sandbox.ts";
+import type { IndexSettings } from "./index-settings.ts";
+import type { Interpreter } from "./python-choice.ts";
+import { progressLine } from "./uv-output.ts";
+
+export interface RunContext {
+  readonly signal: AbortSignal;
+  say(text: string): void;
+}
+
+export interface UvResult {
+  readonly ok: boolean;
+  readonly stdout: string;
+  /** every line, for explanations */
+  readonly output: readonly string[];
+}
+
+export interface UvOptions {
+  readonly binary: string;
+  readonly cacheFolder: string;
+  readonly settings: IndexSettings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isolation: Isolation;
+}
+
+/** What an isolated run may touch: nothing else of this machine is writable for it. */
+export interface IsolatedRun {
+  readonly interpreter: Interpreter;
+  /** made anew and deleted by the caller */
+  readonly home: string;
+  readonly writable: readonly string[];
+}
+
+export interface Uv {
+  /** Runs no code of packages. Its cache is trusted: only files whose hashes were checked get into it. */
+  run(args: readonly string[], input: string, context: RunContext): Promise<UvResult>;
+  /**
+   * May run code of packages (building source distributions), so it runs isolated and with a cache of its own: what such code
+   * leaves behind reaches only environments that build packages, too.
+   */
+  runIsolated(args: readonly string[], input: string, isolated: IsolatedRun, context: RunContext): Promise<UvResult>;
+}
+
+const MAX_OUTPUT_LINES = 5000;
+
+export function createUv(options: UvOptions): Uv {
+  const { binary, cacheFolder, settings, env, isolation } = options;
+  const buildCache = join(cacheFolder, "builds");
+  const ours = (cache: string, linkMode: "hardlink" | "copy") => ({
+    ...settings.variables,
+    UV_CACHE_DIR: cache,
+    UV_LINK_MODE: linkMode,
+    UV_PYTHON_DOWNLOADS: "never",
+    NO_COLOR: "1",
+    LANG: "C.UTF-8",
+  });
+
+  return {
+    async run(args, input, context) {
+      const variables = { HOME: env.HOME, PATH: env.PATH, ...ours(join(cacheFolder, "wheels"), "hardlink") };
+      return collect(readableByAll([binary, ...args]), variables, input, context);
+    },
+
+    async runIsolated(args, input, { interpreter, home, writable }, context) {
+      await mkdir(buildCache, { recursive: true });
+      const isolated = isolation.kind === "bubblewrap";
+      const variables = { PATH: SAFE_ENV.PATH ?? "", ...ours(buildCache, "copy") };
+      if (!isolated) {
+        await mkdir(home, { recursive: true });
+        return collect(readableByAll([binary, ...args]), { ...variables, PATH: env.PATH, HOME: home }, input, context);
+      }
+      const command = await isolation.wrap({
+        command: readableByAll([binary, ...args]),
+        env: variables,
+        owner: "package builds",
+        readable: [binary, interpreter.prefix, dirname(interpreter.path), ...settings.paths],
+        writable: [buildCache, ...writable],
+        workingFolder: "/",
+        home,
+      });
+      return collect(command, SAFE_ENV, input, context);
+    },
+  };
+}
+
+async function collect(
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  input: string,
+  context: RunContext,
+): Promise<UvResult> {
+  const output: string[] = [];
+  const result: CommandResult = await runCommand(command, {
+    env,
+    input,
+    cwd: "/",
+    signal: context.signal,
+    onLine(line) {
+      if (output.length < MAX_OUTPUT_LINES) output.push(line);
+      const progress = progressLine(line);
+      if (progress !== undefined) context.say(progress);
+    },
+  });
+  return { ok: result.exitCode === 0, stdout: result.stdout, output };
+}
+
+/** Whatever our own mask is: workers of other users read what is installed. */
+function readableByAll(command: readonly string[]): readonly string[] {
+  return ["/bin/sh", "-c", 'umask 022 && exec "$@"', "sh", ...command];
+}
