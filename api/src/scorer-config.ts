@@ -11,6 +11,8 @@ export const ScorerConfig = Type.Object({
   nonce: Type.String(),
   service: Type.String(),
   revision: Type.Integer(),
+  /** where the service stands behind the gateway (`/api/v1/service/NAME`), for swagger.json */
+  pathPrefix: Type.Optional(Type.String()),
   runFolder: Type.String(),
   /** sockets may live elsewhere when the run folder's path is too long for a Unix socket (107 bytes) */
   httpSocket: Type.String(),
@@ -86,8 +88,10 @@ export const ScorerState = Type.Object({
     Type.Object({ pid: Type.Integer(), phase: Type.String(), restarts: Type.Integer(), memoryBytes: Type.Integer() }),
   ),
   inFlight: Type.Integer(),
-  /** milliseconds spent: start of the interpreter, import of the script, init() */
+  /** milliseconds spent: `interpreter` until the script's import began, `import`, `init` (python); `load` (onnx) */
   timings: Type.Record(Type.String(), Type.Number()),
+  /** a request body (JSON value) that the script's inference-schema gives as its example; for one run() before traffic */
+  sampleInput: Type.Optional(Type.Unknown()),
 });
 export type ScorerState = Static<typeof ScorerState>;
 

@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { FrameKind, type RequestHead, type ScorerConfig, type ScorerState } from "@slipway/api";
+import { type AnswerSink, answerCause, type RequestHandler } from "./exchange.ts";
+import { asBuffer, decodeResponse, encodeRequest } from "./frame-message.ts";
+import { listen, listenOnSocket } from "./listening-socket.ts";
+import { answerNotHttp, bodyTooLarge } from "./scorer-errors.ts";
+
+export interface HttpEdge {
+  /** no new connections; the open ones may finish */
+  stopAccepting(): void;
+  close(): void;
+}
+
+/** The default of 5 s makes callers meet closed connections that were idle for a moment. */
+const KEEP_ALIVE_MS = 75_000;
+const NOT_FORWARDED = new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "te",
+  "trailer",
+  "upgrade",
+  "authorization",
+]);
+/** Small answers go out with their head in one write, which a string does and a buffer does not. */
+const ONE_WRITE_BYTES = 64 * 1024;
+const MAX_UNREAD_STREAM_BYTES = 64 * 1024 * 1024;
+const MAX_REQUEST_ID = 100;
+const DISCARD_MS = 10_000;
+
+/** The HTTP listener: for probes, for the target's questions, and for use without a gateway. */
+export async function listenForHttp(
+  config: ScorerConfig,
+  handle: RequestHandler,
+  state: () => ScorerState,
+): Promise<HttpEdge> {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === "/_slipway/state" && request.method === "GET") sendState(response, state());
+    else void serve(request, response, config.maxBodyBytes, handle);
+  };
+  const servers: Server[] = [];
+  const onSocket = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, listener);
+  await listenOnSocket(onSocket, config.httpSocket);
+  servers.push(onSocket);
+  if (config.httpPort !== undefined) {
+    const onPort = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, listener);
+    await listen(onPort, { port: config.httpPort });
+    servers.push(onPort);
+  }
+  return {
+    stopAccepting() {
+      for (const server of servers) {
+        server.close();
+        server.closeIdleConnections();
+      }
+    },
+    close() {
+      for (const server of servers) server.closeAllConnections();
+    },
+  };
+}
+
+function sendState(response: ServerResponse, state: ScorerState): void {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(state));
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBodyBytes: number,
+  handle: RequestHandler,
+): Promise<void> {
+  const head = requestHead(request);
+  const sink = answerTo(response, head.m === "HEAD");
+  const payload = await readBody(request, maxBodyBytes);
+  if (payload === "too large") {
+    answerCause(sink, 413, bodyTooLarge(maxBodyBytes), { requestId: head.i });
+    discardRest(request);
+    return;
+  }
+  if (payload === "gone") return;
+  const body = encodeRequest(head, payload);
+  const cancel = handle({ head, payload, body }, sink);
+  response.on("close", () => {
+    if (!response.writableFinished) cancel();
+  });
+}
+
+function requestHead(request: IncomingMessage): RequestHead {
+  const url = request.url ?? "/";
+  const mark = url.indexOf("?");
+  const headers: Record<string, string> = {};
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (value !== undefined && !NOT_FORWARDED.has(name))
+      headers[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  const given = headers["x-request-id"] ?? headers["x-ms-client-request-id"];
+  return {
+    m: request.method ?? "GET",
+    p: mark < 0 ? url : url.slice(0, mark),
+    ...(mark >= 0 && mark + 1 < url.length && { q: url.slice(mark + 1) }),
+    h: headers,
+    i: given !== undefined && given.length <= MAX_REQUEST_ID ? given : randomUUID(),
+  };
+}
+
+async function readBody(request: IncomingMessage, limit: number): Promise<Buffer | "too large" | "gone"> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) return "too large";
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return new Promise((resolve) => {
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > limit) resolve("too large");
+      else chunks.push(chunk);
+    });
+    request.on("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+    request.on("error", () => resolve("gone"));
+    request.on("close", () => resolve("gone"));
+  });
+}
+
+/** A connection closed while the caller still sends would hide the answer from it. So its rest is read, for a while. */
+function discardRest(request: IncomingMessage): void {
+  const impatient = setTimeout(() => request.destroy(), DISCARD_MS);
+  request.on("close", () => clearTimeout(impatient));
+  request.resume();
+}
+
+/** Writes the frames of an answer as an HTTP response. */
+function answerTo(response: ServerResponse, headOnly: boolean): AnswerSink {
+  const write = writerOf(response, headOnly);
+  return (kind, body) => {
+    if (response.destroyed) return;
+    try {
+      write(kind, body);
+    } catch (error) {
+      // Status and headers can be the script's own choice, and Node refuses what HTTP does not allow.
+      if (response.headersSent) response.destroy();
+      else answerCause(write, 424, answerNotHttp(error), { runFailed: true });
+    }
+  };
+}
+
+function writerOf(response: ServerResponse, headOnly: boolean): AnswerSink {
+  return (kind, body) => {
+    switch (kind) {
+      case FrameKind.RESPONSE: {
+        const { status, head, payload } = decodeResponse(body);
+        response.writeHead(status, [...flat(head.h), "content-length", String(payload.length)]);
+        if (headOnly) response.end();
+        else if (payload.length <= ONE_WRITE_BYTES) response.end(payload.toString("latin1"), "latin1");
+        else response.end(payload);
+        return;
+      }
+      case FrameKind.STREAM: {
+        const { status, head, payload } = decodeResponse(body);
+        response.writeHead(status, flat(head.h));
+        response.flushHeaders();
+        if (payload.length > 0) response.write(payload);
+        return;
+      }
+      case FrameKind.DATA:
+        if (response.writableLength > MAX_UNREAD_STREAM_BYTES) response.destroy();
+        else response.write(asBuffer(body));
+        return;
+      case FrameKind.END:
+        // A body that just ends would look whole: the connection breaks, so that the caller notices.
+        if (body.length > 0) response.destroy();
+        else response.end();
+        return;
+      default:
+        return;
+    }
+  };
+}
+
+function flat(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => name !== "content-length" && !NOT_FORWARDED.has(name))
+    .flat();
+}

@@ -1,0 +1,265 @@
+import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
+import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
+import { isFinal } from "../../frame-message.ts";
+import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
+import type { RotatingLog } from "../../rotating-log.ts";
+import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
+import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
+import { memoryGuard } from "./memory-guard.ts";
+import { residentBytes } from "./process-memory.ts";
+import { pythonSwagger } from "./python-swagger.ts";
+import { type PythonWorker, type ReadyReport, startPythonWorker } from "./python-worker.ts";
+
+interface Pending {
+  readonly id: number;
+  readonly request: ScoringRequest;
+  readonly sink: AnswerSink;
+  streaming: boolean;
+}
+
+/** A place for one worker process, which may be the third one there. */
+interface Slot {
+  readonly name: string;
+  readonly outstanding: Map<number, Pending>;
+  readonly delay: RestartDelay;
+  phase: "starting" | "ready" | "failed" | "stopped";
+  worker: PythonWorker | undefined;
+  readyAt: number | undefined;
+  restarts: number;
+  crashes: number;
+  cause: Cause | undefined;
+  /** when it last gave a sign of progress, or got its first request after idling */
+  movedAt: number;
+  /** milliseconds for one answer, a moving average */
+  answerMs: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** A worker that dies this often before it was ever ready will not become ready. */
+const START_ATTEMPTS = 3;
+/** As much work as a worker does in this time is sent ahead: quick scripts get batches, slow ones a request at a time. */
+const AHEAD_MS = 4;
+const MAX_AHEAD = 32;
+/** The worker stops run() itself at the scoring timeout. One that hangs outside Python's reach is ended this much later. */
+const TIMEOUT_GRACE_MS = 5_000;
+const HANG_CHECK_MS = 1_000;
+/** Weight of one answer in the moving average: a batch of {@link MAX_AHEAD} answers counts as a whole. */
+const ANSWER_WEIGHT = 1 / MAX_AHEAD;
+
+/** Runs the user's script in `config.workers` Python processes and spreads the requests over them. */
+export function pythonRuntime(
+  config: ScorerConfig,
+  runtime: Extract<ScorerConfig["runtime"], { kind: "python" }>,
+  log: RotatingLog,
+): Runtime {
+  const slots: readonly Slot[] = Array.from({ length: config.workers }, (_, index) => newSlot(`worker-${index + 1}`));
+  const waiting = new Map<number, Pending>();
+  let lastId = 0;
+  let everReady = false;
+  let isStopping = false;
+  let report: ReadyReport | undefined;
+  let hangCheck: NodeJS.Timeout | undefined;
+
+  const guard = memoryGuard(config, log, () =>
+    slots.flatMap(({ name, worker }) =>
+      worker === undefined
+        ? []
+        : [{ pid: worker.pid, kill: (used) => worker.kill(outOfMemory(name, config.memoryLimitBytes, used)) }],
+    ),
+  );
+
+  const startWorker = (slot: Slot) => {
+    slot.phase = "starting";
+    slot.readyAt = undefined;
+    slot.worker = startPythonWorker(
+      { config, runtime, name: slot.name, log, admit: guard.admit, takeKernelKill: guard.takeKernelKill },
+      {
+        ready(told) {
+          slot.phase = "ready";
+          slot.readyAt = Date.now();
+          slot.crashes = 0;
+          everReady = true;
+          report = told;
+          log.write("scorer", `${slot.name} is ready (${describeTimings(told.timings)}).`);
+          dispatch();
+        },
+        answer: (id, kind, body) => onAnswer(slot, id, kind, body),
+        gone: (cause, startFailed) => onGone(slot, cause, startFailed),
+      },
+    );
+  };
+
+  const onAnswer = (slot: Slot, id: number, kind: FrameKind, body: Uint8Array) => {
+    const now = performance.now();
+    slot.answerMs += (now - slot.movedAt - slot.answerMs) * ANSWER_WEIGHT;
+    slot.movedAt = now;
+    const pending = slot.outstanding.get(id);
+    if (pending === undefined) return;
+    if (isFinal(kind)) slot.outstanding.delete(id);
+    else pending.streaming = true;
+    pending.sink(kind, body);
+    dispatch();
+  };
+
+  const onGone = (slot: Slot, cause: Cause, startFailed: boolean) => {
+    const wasReady = slot.phase === "ready";
+    slot.worker = undefined;
+    slot.phase = "stopped";
+    for (const pending of slot.outstanding.values()) failPending(pending, cause, config.legacyStatusCodes);
+    slot.outstanding.clear();
+    if (isStopping) return;
+    slot.cause = cause;
+    slot.crashes += wasReady ? 0 : 1;
+    log.write("scorer", `${cause.message}${cause.nextAction === undefined ? "" : ` ${cause.nextAction}`}`);
+    const hopeless = startFailed || cause.code === "OutOfMemory" || slot.crashes >= START_ATTEMPTS;
+    slot.phase = wasReady || !hopeless ? "starting" : "failed";
+    if (slot.phase === "failed" && !everReady) {
+      rejectWaitingIfFailed();
+      return;
+    }
+    const waitMs = slot.delay.next(Date.now(), slot.readyAt);
+    slot.restarts += 1;
+    slot.timer = setTimeout(startWorker, waitMs, slot);
+    rejectWaitingIfFailed();
+  };
+
+  const rejectWaitingIfFailed = () => {
+    const { phase, cause } = currentPhase();
+    if (phase !== "failed" || cause === undefined) return;
+    for (const pending of waiting.values())
+      answerCause(pending.sink, 503, cause, { requestId: pending.request.head.i });
+    waiting.clear();
+  };
+
+  const dispatch = () => {
+    while (waiting.size > 0) {
+      const slot = leastBusy(slots);
+      if (slot === undefined) return;
+      const [id, pending] = waiting.entries().next().value as [number, Pending];
+      waiting.delete(id);
+      if (slot.outstanding.size === 0) slot.movedAt = performance.now();
+      slot.outstanding.set(id, pending);
+      slot.worker?.send(id, FrameKind.REQUEST, pending.request.body);
+    }
+  };
+
+  const currentPhase = (): Pick<RuntimeStatus, "phase" | "cause"> => {
+    const cause = slots.find((slot) => slot.phase === "failed")?.cause ?? slots.find((slot) => slot.cause)?.cause;
+    const phase = slots.some((slot) => slot.phase === "ready")
+      ? "ready"
+      : slots.every((slot) => slot.phase === "failed")
+        ? "failed"
+        : "starting";
+    return { phase, ...(cause !== undefined && { cause }) };
+  };
+
+  const endHanging = () => {
+    const limit = config.scoringTimeoutMs + TIMEOUT_GRACE_MS;
+    for (const { outstanding, movedAt, worker } of slots) {
+      if (outstanding.size > 0 && performance.now() - movedAt > limit) {
+        worker?.kill(scoringTimeout(config.scoringTimeoutMs / 1000));
+      }
+    }
+  };
+
+  return {
+    start() {
+      for (const slot of slots) startWorker(slot);
+      if (config.scoringTimeoutMs > 0) hangCheck = setInterval(endHanging, HANG_CHECK_MS).unref();
+    },
+
+    status: () => ({
+      ...currentPhase(),
+      workers: slots.map(({ worker, phase, restarts }) => ({
+        pid: worker?.pid ?? 0,
+        phase,
+        restarts,
+        memoryBytes: worker === undefined ? 0 : residentBytes(worker.pid),
+      })),
+      timings: { ...report?.timings },
+      ...(report?.sampleInput !== undefined && { sampleInput: report.sampleInput }),
+    }),
+
+    submit(request, sink) {
+      const options = { requestId: request.head.i };
+      const { phase, cause } = currentPhase();
+      const refusal = isStopping
+        ? stopping()
+        : phase === "failed"
+          ? (cause ?? stillStarting())
+          : phase === "starting" && !everReady
+            ? stillStarting()
+            : waiting.size >= MAX_WAITING
+              ? queueFull(waiting.size)
+              : undefined;
+      if (refusal !== undefined) {
+        answerCause(sink, 503, refusal, options);
+        return () => {};
+      }
+      lastId = lastId >= 0xffff_ffff ? 1 : lastId + 1;
+      const id = lastId;
+      waiting.set(id, { id, request, sink, streaming: false });
+      dispatch();
+      return () => {
+        if (waiting.delete(id)) return;
+        const slot = slots.find(({ outstanding }) => outstanding.has(id));
+        // It stays in `outstanding` until the worker answers: the worker is still busy with it.
+        if (slot !== undefined) slot.worker?.send(id, FrameKind.CANCEL, new Uint8Array());
+      };
+    },
+
+    swagger: () => pythonSwagger(config, report),
+
+    async stop() {
+      isStopping = true;
+      clearInterval(hangCheck);
+      guard.stop();
+      for (const pending of waiting.values()) answerCause(pending.sink, 503, stopping());
+      waiting.clear();
+      for (const slot of slots) clearTimeout(slot.timer);
+      await Promise.all(slots.map((slot) => slot.worker?.stop()));
+    },
+  };
+}
+
+function newSlot(name: string): Slot {
+  return {
+    name,
+    outstanding: new Map(),
+    delay: restartDelay(),
+    phase: "starting",
+    worker: undefined,
+    readyAt: undefined,
+    restarts: 0,
+    crashes: 0,
+    cause: undefined,
+    movedAt: 0,
+    answerMs: AHEAD_MS,
+    timer: undefined,
+  };
+}
+
+/** The ready worker with the least work, if any has room for more. */
+function leastBusy(slots: readonly Slot[]): Slot | undefined {
+  let best: Slot | undefined;
+  for (const slot of slots) {
+    if (slot.phase !== "ready" || slot.outstanding.size >= ahead(slot.answerMs)) continue;
+    if (best === undefined || slot.outstanding.size < best.outstanding.size) best = slot;
+  }
+  return best;
+}
+
+function ahead(answerMs: number): number {
+  return Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_MS / answerMs)));
+}
+
+function failPending({ sink, streaming, request }: Pending, cause: Cause, legacyStatusCodes: boolean): void {
+  if (streaming) sink(FrameKind.END, Buffer.from(cause.message));
+  else answerCause(sink, legacyStatusCodes ? 500 : 424, cause, { requestId: request.head.i, runFailed: true });
+}
+
+function describeTimings(timings: Readonly<Record<string, number>>): string {
+  return Object.entries(timings)
+    .map(([name, ms]) => `${name} ${Math.round(ms)} ms`)
+    .join(", ");
+}

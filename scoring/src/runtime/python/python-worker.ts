@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { Cause, FRAME_PROTOCOL_VERSION, type Frame, FrameKind, type ScorerConfig, shapeProblems } from "@slipway/api";
+import { type FrameConnection, frameConnection } from "../../frame-connection.ts";
+import { decodeJson } from "../../frame-message.ts";
+import { eachLine } from "../../line-splitter.ts";
+import type { RotatingLog } from "../../rotating-log.ts";
+import { outOfMemory, startTimeout, workerCrashed, workerNotStarted } from "../../scorer-errors.ts";
+import { StackDump } from "./stack-dump.ts";
+import { workerProgram } from "./worker-path.ts";
+
+export interface PythonWorkerOptions {
+  readonly config: ScorerConfig;
+  readonly runtime: Extract<ScorerConfig["runtime"], { kind: "python" }>;
+  /** `worker-1`, for log and messages */
+  readonly name: string;
+  readonly log: RotatingLog;
+  /** called with the new process before it can have done much */
+  admit(pid: number): void;
+  /** true when the kernel killed somebody for memory */
+  takeKernelKill(): boolean;
+}
+
+export interface PythonWorkerHandlers {
+  ready(report: ReadyReport): void;
+  answer(id: number, kind: FrameKind, body: Uint8Array): void;
+  /** Once: the process has ended, or could not be started. `startFailed`: starting it again would end in the same way. */
+  gone(cause: Cause, startFailed: boolean): void;
+}
+
+/** What the worker tells when init() is over. */
+export interface ReadyReport {
+  readonly timings: Readonly<Record<string, number>>;
+  readonly swagger?: unknown;
+  readonly inputSchema?: unknown;
+  readonly outputSchema?: unknown;
+  readonly sampleInput?: unknown;
+}
+
+export interface PythonWorker {
+  readonly pid: number;
+  send(id: number, kind: FrameKind, body: Uint8Array): void;
+  /** Lets it end in peace, for two seconds. Resolves when the process is gone. */
+  stop(): Promise<void>;
+  /** Ends it and all it started, now; `gone` gets this cause. */
+  kill(cause: Cause): void;
+}
+
+const TAIL_LINES = 20;
+/** A worker that notices the closed socket ends within 1.5 s by itself. */
+const STOP_MS = 2_000;
+/** How long after the start's deadline the worker's own account of where it hangs may take to arrive. */
+const STACKS_WAIT_MS = 2_000;
+const STACKS_QUIET_MS = 150;
+
+/** Starts one Python process that hosts the script. Its output goes to the log, frames through its file descriptor 3. */
+export function startPythonWorker(options: PythonWorkerOptions, handlers: PythonWorkerHandlers): PythonWorker {
+  const { config, runtime, name, log } = options;
+  const startedAt = performance.now();
+  const [program = "", ...args] = runtime.command;
+  const child = spawn(program, [...args, workerProgram], {
+    env: workerEnvironment(config, runtime.env),
+    // Its own group, so that what the script starts can be ended with it.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+
+  const tail: string[] = [];
+  const stacks = new StackDump();
+  let stage = "starting the interpreter";
+  let interpreterMs = 0;
+  let isReady = false;
+  let known: { cause: Cause; startFailed: boolean } | undefined;
+  let gone = false;
+
+  const end = (cause: Cause, startFailed: boolean) => {
+    if (gone) return;
+    gone = true;
+    clearTimeout(deadline);
+    connection?.destroy();
+    handlers.gone(cause, startFailed);
+  };
+  const kill = (cause: Cause, startFailed = false) => {
+    known ??= { cause, startFailed };
+    killGroup(child);
+  };
+  const takeEvent = (event: WorkerEvent) => {
+    if (event.stage !== undefined) {
+      if (event.stage === "import") interpreterMs = performance.now() - startedAt;
+      stage = STAGES[event.stage] ?? event.stage;
+    }
+    if (event.ready !== undefined) {
+      clearTimeout(deadline);
+      isReady = true;
+      stage = "answering requests";
+      const interpreter = Math.round(interpreterMs * 1000) / 1000;
+      handlers.ready({ ...event.ready, timings: { interpreter, ...event.ready.timings } });
+    }
+    if (event.failed !== undefined) {
+      clearTimeout(deadline);
+      known ??= { cause: event.failed, startFailed: true };
+      // It ends by itself; threads that the script left behind must not keep it.
+      connection?.end();
+    }
+  };
+  const takeFrame = ({ id, kind, body }: Frame) => {
+    if (kind === FrameKind.HELLO) return;
+    if (kind === FrameKind.EVENT) takeEvent(workerEvent(decodeJson(body)));
+    else handlers.answer(id, kind as FrameKind, body);
+  };
+  const takeLine = (stream: string) => (line: string) => {
+    log.write(`${name} ${stream}`, line);
+    tail.push(line);
+    if (tail.length > TAIL_LINES) tail.shift();
+    if (!isReady && stream === "stderr") stacks.take(line);
+  };
+  const onDeadline = (sizeBefore = -1, waitedMs = 0) => {
+    const settled = stacks.size > 0 && stacks.size === sizeBefore;
+    if (settled || waitedMs >= STACKS_WAIT_MS) {
+      const place = stacks.place(runtime.appRoot);
+      kill(startTimeout(config.startTimeoutMs / 1000, stage, place, stacks.text), true);
+    } else {
+      deadline = setTimeout(onDeadline, STACKS_QUIET_MS, stacks.size, waitedMs + STACKS_QUIET_MS);
+    }
+  };
+  let deadline = setTimeout(onDeadline, config.startTimeoutMs);
+
+  if (child.pid !== undefined) options.admit(child.pid);
+  if (child.stdout !== null) eachLine(child.stdout, takeLine("stdout"));
+  if (child.stderr !== null) eachLine(child.stderr, takeLine("stderr"));
+  const connection = channel(child, takeFrame, (error) => {
+    // Without its socket a worker is of no use; mostly it is ending already and its exit says why.
+    if (error !== undefined) log.write("scorer", `${name}: ${error.message}`);
+    setTimeout(() => killGroup(child), STOP_MS).unref();
+  });
+  connection?.send(0, FrameKind.HELLO, json({ protocol: FRAME_PROTOCOL_VERSION, role: "scorer" }));
+  connection?.send(0, FrameKind.EVENT, json({ start: startOrder(config, runtime) }));
+
+  child.on("error", (error) => end(workerNotStarted(program, error), true));
+  // `close`, not `exit`: its last words have been read then. What it started may hold its pipes open, so not for ever.
+  child.on("exit", (exitCode, signal) => {
+    killRest(child);
+    const report = () => {
+      const killed = signal === "SIGKILL" || exitCode === 137;
+      if (known === undefined && killed && options.takeKernelKill()) {
+        known = { cause: outOfMemory(name, config.memoryLimitBytes), startFailed: !isReady };
+      }
+      if (known !== undefined) end(known.cause, known.startFailed);
+      else end(workerCrashed(name, { exitCode, signal, tail, stage }), false);
+    };
+    child.once("close", report);
+    setTimeout(report, STOP_MS).unref();
+  });
+
+  return {
+    pid: child.pid ?? 0,
+    send: (id, kind, body) => connection?.send(id, kind, body),
+    kill,
+    async stop() {
+      if (gone) return;
+      const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+      connection?.end();
+      const force = setTimeout(() => killGroup(child), STOP_MS);
+      await exited;
+      clearTimeout(force);
+    },
+  };
+}
+
+const STAGES: Readonly<Record<string, string>> = { import: "importing the script", init: "running init()" };
+
+interface WorkerEvent {
+  readonly stage?: string;
+  readonly ready?: ReadyReport;
+  readonly failed?: Cause;
+}
+
+/** The worker shares its process with the user's code: what it says is checked. */
+function workerEvent(value: unknown): WorkerEvent {
+  const { stage, ready, failed } = Object(value) as Record<string, unknown>;
+  return {
+    ...(typeof stage === "string" && { stage }),
+    ...(isReport(ready) && { ready }),
+    ...(isCause(failed) && { failed }),
+  };
+}
+
+function isCause(value: unknown): value is Cause {
+  return shapeProblems(Cause, value).length === 0;
+}
+
+function isReport(value: unknown): value is ReadyReport {
+  return typeof value === "object" && value !== null && "timings" in value && typeof value.timings === "object";
+}
+
+function startOrder(config: ScorerConfig, runtime: PythonWorkerOptions["runtime"]) {
+  return {
+    appRoot: runtime.appRoot,
+    entryScript: runtime.entryScript,
+    startTimeoutMs: config.startTimeoutMs,
+    scoringTimeoutMs: config.scoringTimeoutMs,
+    legacyStatusCodes: config.legacyStatusCodes,
+  };
+}
+
+function workerEnvironment(config: ScorerConfig, env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const threads = String(config.threads);
+  return { OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads, ...env };
+}
+
+function channel(
+  child: ChildProcess,
+  frame: (frame: Frame) => void,
+  closed: (error: Error | undefined) => void,
+): FrameConnection | undefined {
+  const socket = child.stdio[3];
+  if (child.pid === undefined || socket === null || socket === undefined) return undefined;
+  return frameConnection(socket as Socket, { frame, closed });
+}
+
+function killGroup(child: ChildProcess): void {
+  // Once it is reaped, its number may belong to somebody else.
+  if (child.exitCode === null && child.signalCode === null) killRest(child);
+}
+
+function killRest(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
