@@ -1,8 +1,9 @@
+import { access, constants } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
 import type { Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { GatewayConfig, GatewayState } from "@slipway/api";
+import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
 import { readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
 import { createEdge } from "./edge.ts";
@@ -28,14 +29,17 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const controlPath = join(config.folder, "control.sock");
   const routesFile = join(config.folder, "routes.json");
   await assertNoLiveGateway(controlPath);
+  await assertWritable(config.folder);
   const pair = await readCertificate(config).catch((error: unknown) => {
     throw new GatewayStartError("badConfig", `The certificate cannot be used: ${String(error)}`, error);
   });
   const routing = new Routing(log, config.allowOpen ?? false);
-  await loadFirstRoutes(routing, routesFile, log);
+  const firstRoutes = await readFirstRoutes(routesFile, log);
   let closing = false;
   const edge = createEdge(pair, { table: () => routing.table, closing: () => closing, log });
   const port = await listen(edge, config);
+  // Comes into force before the first connection is looked at: nothing else runs in between.
+  if (firstRoutes !== undefined) await routing.apply(firstRoutes);
   const unwatch = watchCertificate(edge, config, log);
   const control = await listenForControl(controlPath, controlActions(config, routing, edge, port, routesFile));
   log.info("gateway ready", { host: config.host, port, routesVersion: routing.table?.version ?? 0 });
@@ -52,14 +56,20 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 }
 
 /** A broken file is no reason to stay away: the control plane can then write a good one and say so. Until then 503. */
-async function loadFirstRoutes(routing: Routing, file: string, log: Log): Promise<void> {
+async function readFirstRoutes(file: string, log: Log): Promise<RouteSnapshot | undefined> {
   try {
-    const snapshot = await readRoutesFile(file);
-    await routing.apply(snapshot ?? { version: 0, tokenKey: {}, services: [] });
+    return (await readRoutesFile(file)) ?? { version: 0, tokenKey: {}, services: [] };
   } catch (error) {
     if (!(error instanceof RoutesInvalid)) throw error;
     log.error("routes unusable, every request is answered 503", { cause: error.message });
+    return undefined;
   }
+}
+
+async function assertWritable(folder: string): Promise<void> {
+  await access(folder, constants.W_OK).catch((error: unknown) => {
+    throw new GatewayStartError("badConfig", `The folder ${folder} is missing or cannot be written to.`, error);
+  });
 }
 
 async function listen(edge: Server, { host, port }: GatewayConfig): Promise<number> {

@@ -39,5 +39,5 @@ try {
   process.on("SIGINT", stop);
 } catch (error) {
   log.error(error instanceof GatewayStartError ? error.message : String(error));
-  process.exitCode = error instanceof GatewayStartError ? EXIT_CODES[error.problem] : 1;
+  process.exit(error instanceof GatewayStartError ? EXIT_CODES[error.problem] : 1);
 }

@@ -25,7 +25,7 @@ test("a replica that dies fails its requests at once with the cause, and never g
     expect([answer.status, codeOf(answer)]).toEqual([424, "ReplicaGone"]);
     expect(answer.text).toContain("Replica 'a1' of service 'digits'");
   }
-  await eventually("connected again", async () => (await fixture.state()).unreachableReplicas.length === 0);
+  await fixture.connected();
   const third = fixture.call(SCORE);
   await eventually("the third in work", () => held.length === 3);
   held[2]?.respond(200, {}, "ok");
@@ -40,7 +40,7 @@ test("requests that wait go to another replica when one dies", async () => {
   const b = await fixture.scorer("a2", (request) => held.push(request));
   fixture.writeRoutes([fixture.route("digits", [a, b], { maxConcurrentRequests: 1, maxQueueWaitMs: 10_000 })]);
   await fixture.start();
-  await eventually("both connected", async () => (await fixture.state()).unreachableReplicas.length === 0);
+  await fixture.connected();
   const inWork = [fixture.call(SCORE), fixture.call(SCORE)];
   await eventually("both in work", () => held.length === 2);
   const waiting = fixture.call(SCORE);
@@ -147,9 +147,9 @@ test("a replica that drains gets nothing new and finishes what it has", async ()
   const b = await fixture.scorer("a2");
   fixture.writeRoutes([fixture.route("digits", [a, b])]);
   await fixture.control("PUT", "/routes");
-  await eventually("both connected", async () => (await fixture.state()).unreachableReplicas.length === 0);
+  await fixture.connected();
 
-  a.event({ event: "draining" });
+  a.event({ draining: true });
   await eventually("all go to the other", async () => {
     const answers = await Promise.all(
       [1, 2, 3].map(() => fixture.call(SCORE, { signal: AbortSignal.timeout(300) }).catch(() => undefined)),

@@ -77,11 +77,11 @@ export function helloProblem(body: Uint8Array, nonce: string): string | undefine
   return undefined;
 }
 
-/** A scorer that is about to stop says so: EVENT `draining`. */
+/** A scorer that is about to stop says so: EVENT `{ "draining": true }`. */
 export function saysDraining(body: Uint8Array): boolean {
   try {
     const event: unknown = JSON.parse(Buffer.from(body).toString());
-    return typeof event === "object" && event !== null && Object.values(event).includes("draining");
+    return typeof event === "object" && event !== null && "draining" in event && event.draining === true;
   } catch {
     return false;
   }

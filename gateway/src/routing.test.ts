@@ -130,7 +130,7 @@ test("new replicas are connected before the switch; the old revision answers mea
   const old = await fixture.scorer("r0");
   fixture.writeRoutes([fixture.route("digits", [old])]);
   await fixture.start();
-  await eventually("connected", async () => (await fixture.state()).unreachableReplicas.length === 0);
+  await fixture.connected();
   const late = { replica: { id: "r1", framesSocket: join(fixture.folder, "r1.sock"), nonce: "nonce-r1" } };
   fixture.writeRoutes([fixture.route("digits", [late], { revision: 2 })]);
   const put = fixture.control("PUT", "/routes");

@@ -54,6 +54,7 @@ test("a replica never gets more than its limit, and beyond the queue's bound is 
   const scorer = await fixture.scorer("a1", (request) => held.push(request));
   fixture.writeRoutes([fixture.route("digits", [scorer], { maxConcurrentRequests: 1, maxQueueWaitMs: 15_000 })]);
   await fixture.start();
+  await fixture.connected();
   const calls = Array.from({ length: 101 }, (_, n) => fixture.call(`${SCORE}?n=${n}`));
   // the first is in work, a hundred wait
   await eventually("a full queue", async () => {
@@ -106,6 +107,7 @@ test("who waits too long is told so, with the queue's depth", async () => {
   const scorer = await fixture.scorer("a1", () => {});
   fixture.writeRoutes([fixture.route("digits", [scorer], { maxConcurrentRequests: 1, maxQueueWaitMs: 60 })]);
   await fixture.start();
+  await fixture.connected();
   const first = new AbortController();
   const inWork = fixture.call(SCORE, { signal: first.signal }).catch(() => undefined);
   await eventually("the first in work", () => scorer.received.length === 1);
@@ -124,7 +126,7 @@ test("work is shared out to the replica with the least in work", async () => {
   const b = await fixture.scorer("a2", () => {});
   fixture.writeRoutes([fixture.route("digits", [a, b])]);
   await fixture.start();
-  await eventually("both connected", async () => (await fixture.state()).unreachableReplicas.length === 0);
+  await fixture.connected();
   const abort = new AbortController();
   const calls = Array.from({ length: 8 }, () => fixture.call(SCORE, { signal: abort.signal }).catch(() => undefined));
 

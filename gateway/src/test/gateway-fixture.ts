@@ -173,6 +173,11 @@ export class GatewayFixture implements AsyncDisposable {
     });
   }
 
+  /** All replicas in the routes are connected. */
+  connected(): Promise<void> {
+    return eventually("replicas connected", async () => (await this.state()).unreachableReplicas.length === 0);
+  }
+
   async state(): Promise<GatewayState> {
     return (await this.control("GET", "/state")).body as GatewayState;
   }
