@@ -1,3 +1,4 @@
+import type { EnvironmentRequest } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
@@ -8,6 +9,12 @@ export interface ImageAsset {
   readonly url: string;
   readonly mimeType: string;
   readonly unpack: boolean;
+}
+
+export interface ImageError {
+  readonly code: string;
+  readonly message: string;
+  readonly details: readonly { readonly code: string; readonly message: string }[];
 }
 
 /** name + version; environment, model and code layers under one OCI manifest. */
@@ -23,7 +30,8 @@ export interface Image {
   readonly imageType: string;
   readonly imageFlavor: string;
   readonly state: ImageState;
-  readonly error: { readonly code: string; readonly message: string } | null;
+  /** why the build failed; the last lines of what failed are in `details` */
+  readonly error: ImageError | null;
   readonly modelIds: readonly string[];
   readonly driverProgram: string | null;
   readonly assets: readonly ImageAsset[];
@@ -32,6 +40,9 @@ export interface Image {
     readonly targetArchitecture: string;
     readonly properties: Readonly<Record<string, unknown>>;
   };
+  /** conda YAML of the request itself (wire contract 13.1) */
+  readonly condaFile: string | null;
+  readonly environmentVariables: Readonly<Record<string, string>>;
   /** `sha256:…` of the manifest, once built */
   readonly digest: string | null;
   readonly operationId: string;
@@ -58,6 +69,57 @@ export interface ImageRequest {
   /** conda YAML given in the request itself (13.1: `environment.python.condaDependencies`) instead of as an artifact */
   readonly condaFile?: string;
   readonly environmentVariables?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Everything that a build works on, found out and fixed by its first step: from then on names cannot come to mean
+ * something else.
+ */
+export interface ImagePlan {
+  readonly runtime: "python" | "onnx";
+  readonly models: readonly PlannedModel[];
+  readonly code: readonly PlannedFile[];
+  /** the driver's path in the application folder; null for onnx */
+  readonly driver: string | null;
+  readonly condaFile: string | null;
+  readonly pipRequirements: string | null;
+}
+
+export interface PlannedFile {
+  /** path in the application folder; an archive's own name if it is unpacked */
+  readonly path: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly unpack: boolean;
+}
+
+export interface PlannedModel {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly files: readonly { readonly path: string; readonly digest: string; readonly sizeBytes: number }[];
+}
+
+/** What is left of a finished build: enough to lay the image out again. */
+export interface BuiltImage {
+  readonly plan: ImagePlan;
+  readonly environmentRoot: string | null;
+  readonly environmentRequest: EnvironmentRequest | null;
+  /** digest of the stored lock: exact versions with hashes */
+  readonly lockDigest: string | null;
+}
+
+/** Where models lie below the application folder; the genuine client's `Model.get_model_path` looks there. */
+export const MODELS_FOLDER = "azureml-models";
+
+export const modelFolder = (model: Pick<PlannedModel, "name" | "version">) =>
+  `${MODELS_FOLDER}/${model.name}/${model.version}`;
+
+/** What `AZUREML_MODEL_DIR` says, relative to the application folder: the one model's folder, or that of all (wire contract 13.1). */
+export function modelDirectory(models: readonly PlannedModel[]): string | undefined {
+  const [first, second] = models;
+  if (first === undefined) return undefined;
+  return second === undefined ? modelFolder(first) : MODELS_FOLDER;
 }
 
 /** What the service room asks of images. */

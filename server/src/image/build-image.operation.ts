@@ -1,0 +1,213 @@
+import type { EnvironmentRequest, EnvironmentService } from "../environment/index.ts";
+import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
+import type { AppError } from "../platform/errors.ts";
+import type { AppFolders } from "./app-folder.ts";
+import { azuremlImport } from "./azureml-import.ts";
+import type { Image, ImagePlan, ImageState } from "./image.ts";
+import { type InputReaders, planImage } from "./image-inputs.ts";
+import { codeLayer, environmentLayer, type ImageLayer, type LayerDependencies, modelLayer } from "./image-layers.ts";
+import { ociArchitecture, writeManifest } from "./image-manifest.ts";
+
+export const IMAGE_BUILD = "image.build";
+
+export interface BuildImageInput {
+  /** `name:version` */
+  readonly imageId: string;
+  readonly linkSecret: string;
+}
+
+interface BuildImageState {
+  readonly plan: ImagePlan;
+  readonly environment: BuiltEnvironment | null;
+  readonly layers: readonly ImageLayer[];
+  readonly digest: string;
+}
+
+interface BuiltEnvironment {
+  readonly id: string;
+  readonly root: string;
+  readonly pythonVersion: string;
+  readonly lockDigest: string;
+  readonly warnings: readonly string[];
+  readonly request: EnvironmentRequest;
+}
+
+export interface BuildImageDependencies extends InputReaders, LayerDependencies {
+  readonly environments: EnvironmentService;
+  readonly folders: AppFolders;
+}
+
+type Context = StepContext<BuildImageInput, BuildImageState>;
+
+const MINUTE_MS = 60_000;
+
+export function buildImageOperation(deps: BuildImageDependencies) {
+  const { store, registry, blobs, folders, environments } = deps;
+
+  async function imageOf(context: Context): Promise<Image> {
+    const image = await store.find(context.workspaceId, context.input.imageId);
+    // Somebody deleted it under the build.
+    if (image === undefined) throw operationCancelled();
+    return image;
+  }
+
+  return defineOperation<BuildImageInput, BuildImageState>({
+    kind: IMAGE_BUILD,
+    version: 1,
+    steps: [
+      {
+        name: "check inputs",
+        timeoutMs: MINUTE_MS,
+        async run(context) {
+          const image = await imageOf(context);
+          await store.setState(context.workspaceId, image.id, "Running", null);
+          const plan = await planImage(deps, image);
+          for (const line of sayInputs(image, plan)) context.say(line);
+          return { plan };
+        },
+      },
+      {
+        name: "unpack code",
+        timeoutMs: 20 * MINUTE_MS,
+        async run(context) {
+          const { notes } = await folders.layOut(need(context.state, "plan"), context.signal);
+          for (const note of notes) context.say(note);
+          return undefined;
+        },
+      },
+      {
+        name: "prepare environment",
+        timeoutMs: 60 * MINUTE_MS,
+        async run(context) {
+          const plan = need(context.state, "plan");
+          if (plan.runtime === "onnx") return { environment: null };
+          const { root } = await folders.layOut(plan, context.signal);
+          const request = await environmentRequest(plan, root);
+          const prepared = await environments.prepare(request, context);
+          for (const warning of prepared.warnings) context.say(`Warning: ${warning}`);
+          context.say(
+            `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages${prepared.reused ? ", unchanged" : ""}.`,
+          );
+          const lock = await blobs.put(once(prepared.lock), { signal: context.signal });
+          const { id, pythonVersion, warnings } = prepared;
+          return {
+            environment: { id, root: prepared.root, pythonVersion, warnings, lockDigest: lock.digest, request },
+          };
+        },
+      },
+      {
+        name: "assemble layers",
+        timeoutMs: 60 * MINUTE_MS,
+        async run(context) {
+          const layers = await assembleLayers(deps, need(context.state, "plan"), context);
+          for (const layer of layers) {
+            context.say(`Layer ${layer.title}: ${layer.digest.slice(0, 19)}${layer.reused ? ", unchanged" : ""}.`);
+          }
+          return { layers };
+        },
+      },
+      {
+        name: "write manifest",
+        timeoutMs: MINUTE_MS,
+        async run(context) {
+          const image = await imageOf(context);
+          const written = await writeManifest(
+            registry,
+            image,
+            need(context.state, "plan"),
+            need(context.state, "layers"),
+          );
+          const repository = { workspaceId: context.workspaceId, name: image.name };
+          await registry.tagManifest(repository, String(image.version), written.manifest, written.contents);
+          return { digest: written.manifest.digest };
+        },
+      },
+      {
+        name: "mark ready",
+        timeoutMs: MINUTE_MS,
+        async run(context) {
+          const image = await imageOf(context);
+          const { environment = null } = context.state;
+          const digest = need(context.state, "digest");
+          const ready = await store.markReady(context.workspaceId, image.id, {
+            digest,
+            properties: { ...image.properties, ...environmentProperties(environment) },
+            built: {
+              plan: need(context.state, "plan"),
+              environmentRoot: environment?.root ?? null,
+              environmentRequest: environment?.request ?? null,
+              lockDigest: environment?.lockDigest ?? null,
+            },
+          });
+          if (!ready) throw operationCancelled();
+          context.say(`Image ${image.id} is ready: ${digest}.`);
+          return undefined;
+        },
+      },
+    ],
+
+    async failed(context, error) {
+      context.say(`The build ended: ${error.message}`);
+      for (const detail of error.details) context.say(detail.message);
+      const { code, message, details } = error;
+      await store.setState(context.workspaceId, context.input.imageId, endState(error), { code, message, details });
+      if ((await store.find(context.workspaceId, context.input.imageId)) === undefined) await forget(context);
+    },
+  });
+
+  /** A build that was overtaken by the deletion of its image leaves no tag behind. */
+  async function forget(context: Context): Promise<void> {
+    const [name = "", tag = ""] = context.input.imageId.split(":");
+    await registry.removeTag({ workspaceId: context.workspaceId, name }, tag);
+  }
+}
+
+function endState(error: AppError): ImageState {
+  if (error.kind === "canceled") return "Cancelled";
+  return error.code === "StepTimeout" ? "TimedOut" : "Failed";
+}
+
+async function environmentRequest(plan: ImagePlan, appRoot: string): Promise<EnvironmentRequest> {
+  const importedAt = await azuremlImport(appRoot);
+  return {
+    ...(plan.condaFile === null ? {} : { condaFile: plan.condaFile }),
+    ...(plan.pipRequirements === null ? {} : { pipRequirements: plan.pipRequirements }),
+    ...(importedAt === undefined ? {} : { azuremlImportedAt: importedAt }),
+  };
+}
+
+/** In the order in which they change: what changes least lies lowest. A base and a runtime layer will come first. */
+async function assembleLayers(deps: BuildImageDependencies, plan: ImagePlan, context: Context): Promise<ImageLayer[]> {
+  const { environment } = context.state;
+  const layers: ImageLayer[] = [];
+  if (environment) layers.push(await environmentLayer(deps, environment, context.signal));
+  for (const model of plan.models) layers.push(await modelLayer(deps, model, context.signal));
+  if (plan.runtime === "python") {
+    const { root } = await deps.folders.layOut(plan, context.signal);
+    layers.push(await codeLayer(deps, { root, key: deps.folders.key(plan) }, context.signal));
+  }
+  return layers;
+}
+
+function environmentProperties(environment: BuiltEnvironment | null): Record<string, string> {
+  if (environment === null) return {};
+  return {
+    "slipway.python": environment.pythonVersion,
+    "slipway.environment": environment.id,
+    ...(environment.warnings.length > 0 && { "slipway.warnings": environment.warnings.join(" ") }),
+  };
+}
+
+function* sayInputs(image: Image, plan: ImagePlan): Iterable<string> {
+  yield `Building ${image.id} from ${plan.models.map((model) => model.id).join(", ") || "no model"}${plan.driver === null ? "; the ONNX runtime needs no script" : ` and ${plan.driver}`}.`;
+  const { targetArchitecture, properties } = image.targetRuntime;
+  if (!targetArchitecture.toLowerCase().startsWith(ociArchitecture())) {
+    yield `Warning: built for ${ociArchitecture()}, the architecture of this machine, not for ${targetArchitecture}.`;
+  }
+  if (properties.baseImage) yield `Warning: the base image ${String(properties.baseImage)} is not used.`;
+  if (properties.installCuda) yield "Warning: CUDA is not installed into images.";
+}
+
+async function* once(text: string): AsyncIterable<Uint8Array> {
+  yield Buffer.from(text);
+}

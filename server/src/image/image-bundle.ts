@@ -1,0 +1,52 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { EnvironmentService } from "../environment/index.ts";
+import type { ImageBundle } from "../target/target.ts";
+import type { AppFolders } from "./app-folder.ts";
+import { type BuiltImage, type Image, modelFolder } from "./image.ts";
+import { imageVariables } from "./image-manifest.ts";
+
+/** Longer than any repair of a removed folder takes; a deploy must not wait for ever. */
+const REPAIR_MS = 30 * 60_000;
+
+/** The unpacked parts of a built image. What somebody removed is made again. */
+export async function bundleOf(
+  deps: { readonly folders: AppFolders; readonly environments: EnvironmentService },
+  image: Image,
+  built: BuiltImage,
+  facts: Pick<ImageBundle, "imageId" | "imageDigest" | "imageLocation">,
+): Promise<ImageBundle> {
+  const { plan } = built;
+  const signal = AbortSignal.timeout(REPAIR_MS);
+  const { root } = await deps.folders.layOut(plan, signal);
+  const environmentRoot = await presentEnvironment(deps.environments, built, signal);
+  return {
+    ...facts,
+    runtime: plan.runtime,
+    appRoot: root,
+    ...(plan.driver === null ? {} : { entryScript: plan.driver }),
+    ...(environmentRoot === null ? {} : { environmentRoot }),
+    environmentVariables: imageVariables(image, plan, root),
+    models: plan.models.map((model) => ({
+      id: model.id,
+      name: model.name,
+      version: model.version,
+      folder: join(root, modelFolder(model)),
+    })),
+  };
+}
+
+async function presentEnvironment(
+  environments: EnvironmentService,
+  { environmentRoot, environmentRequest }: BuiltImage,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (environmentRoot === null || environmentRequest === null) return null;
+  // Through the link to the interpreter: it may have been removed, too.
+  const present = await stat(join(environmentRoot, "bin", "python")).then(
+    () => true,
+    () => false,
+  );
+  if (present) return environmentRoot;
+  return (await environments.prepare(environmentRequest, { signal, say: () => {} })).root;
+}

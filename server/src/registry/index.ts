@@ -1,0 +1,14 @@
+export { withFolders } from "./layer-entries.ts";
+export { planTar, readTar } from "./layer-tar.ts";
+export {
+  type Descriptor,
+  imageLocation,
+  isRepositoryName,
+  type Layer,
+  type LayerFile,
+  mediaTypes,
+  registryNamespace,
+} from "./registry.ts";
+export { type RegistryDependencies, registryRoutes } from "./registry-routes.ts";
+export { createRegistry, type Registry } from "./registry-service.ts";
+export { type RegistryTables, registryMigration } from "./registry-tables.ts";

@@ -1,0 +1,66 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobStore } from "../platform/blob-store/blob-store.ts";
+import type { TarEntry } from "./layer-tar.ts";
+import type { LayerFile } from "./registry.ts";
+
+/** Plain files and folders below a root: relative path with its size and whether it may be run; a folder has no size. */
+export type TreeListing = readonly (readonly [path: string, sizeBytes: number | null, executable: 0 | 1])[];
+
+/** Links and special files are left out: a layer of ours holds plain files only. */
+export async function listTree(root: string, leaveOut: readonly string[]): Promise<TreeListing> {
+  const skipped = new Set(leaveOut);
+  async function list(folder: string, prefix: string): Promise<TreeListing> {
+    const children = (await readdir(folder, { withFileTypes: true })).filter((child) => !skipped.has(child.name));
+    const listed = await Promise.all(
+      children.map(async (child): Promise<TreeListing> => {
+        const path = `${prefix}${child.name}`;
+        if (child.isDirectory()) return [[path, null, 1], ...(await list(join(folder, child.name), `${path}/`))];
+        if (!child.isFile()) return [];
+        const { size, mode } = await stat(join(folder, child.name));
+        return [[path, size, (mode & 0o111) === 0 ? 0 : 1]];
+      }),
+    );
+    return listed.flat();
+  }
+  return list(root, "");
+}
+
+export function treeLayerEntries(
+  tree: { readonly root: string; readonly at: string },
+  listing: TreeListing,
+): TarEntry[] {
+  return withFolders(
+    listing.map(([path, sizeBytes, executable]) => {
+      const name = `${tree.at}/${path}`;
+      if (sizeBytes === null) return { type: "directory", name };
+      return { type: "file", name, path: join(tree.root, path), sizeBytes, executable: executable === 1 };
+    }),
+  );
+}
+
+export function filesEntries(files: readonly LayerFile[], blobs: BlobStore): TarEntry[] {
+  return withFolders(
+    files.map(({ name, digest, sizeBytes }) => ({
+      type: "file",
+      name,
+      path: blobs.path(digest),
+      sizeBytes,
+      executable: false,
+    })),
+  );
+}
+
+/** Adds the folders that lead to the entries and sorts everything by its bytes, so that each comes after its folder. */
+export function withFolders(entries: readonly TarEntry[]): TarEntry[] {
+  const all = new Map<string, TarEntry>();
+  for (const entry of entries) {
+    for (let end = entry.name.indexOf("/"); end !== -1; end = entry.name.indexOf("/", end + 1)) {
+      const name = entry.name.slice(0, end);
+      all.set(name, { type: "directory", name });
+    }
+    all.set(entry.name, entry);
+  }
+  const keyed = [...all.values()].map((entry) => ({ entry, key: Buffer.from(entry.name) }));
+  return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ entry }) => entry);
+}
