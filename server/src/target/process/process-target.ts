@@ -1,9 +1,9 @@
 import { access, mkdir, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Type } from "typebox";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
+import { pause } from "../../platform/pause.ts";
 import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { describeReplica, lookAtReplica, type ReplicaLook } from "./look-at-replica.ts";
@@ -80,7 +80,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     if (isOnItsWay(look, clock.now().getTime())) return;
     const restart = restartAfter(look, clock.now().getTime());
     if (restart.delayMs > 0) say(`Waiting ${Math.ceil(restart.delayMs / 1000)} s before ${name} is started again.`);
-    await sleep(restart.delayMs, undefined, { signal });
+    await pause(restart.delayMs, signal);
     // Also when nothing seems to run: what a crash or an outside hand left must not share the folder with the new scorer.
     await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(look) });
     say(`Starting ${name}.`);
@@ -100,7 +100,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
       await remember(run, look, replica, now.toISOString());
       if (replica.state === "ready") say(`Ready: ${name}${times(replica)}.`);
       if (replica.state !== "starting") return replica;
-      await sleep(pauseMs, undefined, { signal });
+      await pause(pauseMs, signal);
     }
   }
 

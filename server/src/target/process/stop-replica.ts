@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ScorerConfig } from "@slipway/api";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
 import type { Cgroups } from "../../platform/cgroup.ts";
+import { pause } from "../../platform/pause.ts";
 import { isAlive, killGroup, type ProcessIdentity, signalProcess } from "../../platform/process-identity.ts";
 import { parseFile, readRecord, updateRecord } from "./process-record.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -22,7 +22,8 @@ export interface StopOptions {
 export async function stopReplica(run: RunFolder, options: StopOptions): Promise<void> {
   const record = await readRecord(run);
   if (record !== undefined) await updateRecord(run, record.nonce, { stopped: true });
-  const scorers = [...(await scorersOf(run)), ...(record === undefined ? [] : [record.process])];
+  const found = [...(await scorersOf(run)), ...(record === undefined ? [] : [record.process])];
+  const scorers = [...new Map(found.map((scorer) => [scorer.pid, scorer])).values()];
   if (options.drain !== false) {
     // The scorer alone: its workers must live until they have answered.
     for (const scorer of scorers) await signalProcess(scorer, "SIGTERM");
@@ -40,6 +41,6 @@ async function waitUntilGone(processes: readonly ProcessIdentity[], signal: Abor
   while (performance.now() < deadline) {
     const alive = await Promise.all(processes.map(isAlive));
     if (!alive.includes(true)) return;
-    await sleep(20, undefined, { signal });
+    await pause(20, signal);
   }
 }
