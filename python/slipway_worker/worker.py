@@ -1,6 +1,5 @@
 """The life of a worker: connect, import the script, call init() once, then run() for each request until the scorer goes."""
 
-import asyncio
 import collections
 import faulthandler
 import gc
@@ -220,6 +219,9 @@ class Worker(object):
 
     def _event_loop(self):
         if self._loop is None:
+            # Few scripts need it, and it takes a third of the worker's start.
+            import asyncio
+
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         return self._loop
