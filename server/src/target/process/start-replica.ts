@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import { type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
@@ -105,7 +106,8 @@ async function openCrashLog(run: RunFolder) {
 async function spawnScorer(run: RunFolder, output: number, options: StartOptions): Promise<ProcessIdentity> {
   const child = spawn(options.nodePath, [...options.execArgv, options.scorerMain, run.folder], {
     cwd: "/",
-    env: outerEnvironment(options),
+    // A scorer that was compiled once starts in about half the time.
+    env: { ...outerEnvironment(options), NODE_COMPILE_CACHE: join(dirname(run.folder), "compile-cache") },
     // Files, never pipes: a pipe breaks when this process ends, and the log is lost.
     stdio: ["ignore", output, output],
     detached: true,
