@@ -11,6 +11,12 @@ export const GatewayConfig = Type.Object(
     allowOpen: Type.Optional(
       Type.Boolean({ description: "Services without authentication answer every peer, not only this machine" }),
     ),
+    maxBufferedBytes: Type.Optional(
+      Type.Integer({
+        description: "Memory for the bodies of all requests together (default 1 GiB); beyond it requests get 503",
+        minimum: 1,
+      }),
+    ),
     drainMs: Type.Optional(
       Type.Integer({
         description: "How long requests in work may take to finish after SIGTERM (default 30000)",

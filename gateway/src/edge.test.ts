@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { expect, test } from "vitest";
+import type { ScorerRequest } from "./test/framed-scorer.ts";
 import { codeOf, eventually, GatewayFixture } from "./test/gateway-fixture.ts";
 
 const PATH = "/api/v1/service/digits";
@@ -42,6 +43,26 @@ test("a body over the limit is refused with the limit, announced or not, small o
     expect([chunked.status, codeOf(chunked)]).toEqual([413, "BodyTooLarge"]);
   }
   expect(scorer.received).toHaveLength(1);
+});
+
+test("bodies of all services together have a limit, and what is done makes room", async () => {
+  await using fixture = new GatewayFixture();
+  const held: ScorerRequest[] = [];
+  const scorer = await fixture.scorer("a1", (request) => held.push(request));
+  fixture.writeRoutes([fixture.route("digits", [scorer])]);
+  await fixture.start({ maxBufferedBytes: 10_000 });
+  const first = fixture.call(SCORE, { body: "x".repeat(9000) });
+  await eventually("the first in work", () => held.length === 1);
+
+  const refused = await fixture.call(SCORE, { body: "x".repeat(2000) });
+  held[0]?.respond(200, {}, "done");
+  await first;
+  const next = fixture.call(SCORE, { body: "x".repeat(9500) });
+  await eventually("the next in work", () => held.length === 2);
+  held[1]?.respond(200, {}, "done");
+
+  expect([refused.status, codeOf(refused), refused.headers["retry-after"]]).toEqual([503, "GatewayBusy", "1"]);
+  expect((await next).status).toBe(200);
 });
 
 test("a chunked body within the limit arrives whole", async () => {

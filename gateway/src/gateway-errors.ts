@@ -65,6 +65,10 @@ export function bodyTooLarge(service: string, maxBodyBytes: number): Refusal {
   );
 }
 
+export function gatewayBusy(): Refusal {
+  return busy("GatewayBusy", "The gateway holds as many request bodies as its memory allows. Send fewer at once.");
+}
+
 export function serviceUnavailable(service: string, reason: string | undefined, waitedMs: number): Refusal {
   const why = reason ?? "no replica of it is reachable at this moment";
   return busy("ServiceUnavailable", `Service '${service}' cannot answer: ${why}. Waited ${waitedMs} ms.`);

@@ -4,6 +4,7 @@ import type { Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
+import { BodyBudget } from "./body.ts";
 import { readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
 import { createEdge } from "./edge.ts";
@@ -13,6 +14,7 @@ import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
 import { Routing } from "./routing.ts";
 
 const DRAIN_MS = 30_000;
+const MAX_BUFFERED_BYTES = 1024 * 1024 * 1024;
 
 export interface Gateway {
   readonly port: number;
@@ -36,7 +38,12 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const routing = new Routing(log, config.allowOpen ?? false);
   const firstRoutes = await readFirstRoutes(routesFile, log);
   let closing = false;
-  const edge = createEdge(pair, { table: () => routing.table, closing: () => closing, log });
+  const edge = createEdge(pair, {
+    table: () => routing.table,
+    closing: () => closing,
+    bodies: new BodyBudget(config.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
+    log,
+  });
   const port = await listen(edge, config);
   // Comes into force before the first connection is looked at: nothing else runs in between.
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);

@@ -38,6 +38,11 @@ try {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
 } catch (error) {
-  log.error(error instanceof GatewayStartError ? error.message : String(error));
-  process.exit(error instanceof GatewayStartError ? EXIT_CODES[error.problem] : 1);
+  const message = error instanceof Error ? error.message : String(error);
+  log.error(message);
+  const exitCode = error instanceof GatewayStartError ? EXIT_CODES[error.problem] : 1;
+  // Trying again would not help against a start problem: whoever started it should know at once.
+  if (process.send !== undefined && error instanceof GatewayStartError) {
+    process.send({ type: "fatal", message }, () => process.exit(exitCode));
+  } else process.exit(exitCode);
 }

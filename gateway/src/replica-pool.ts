@@ -42,8 +42,8 @@ export class ReplicaPool {
     for (const [identity, pooled] of this.#pooled) this.#retire(identity, pooled);
   }
 
-  isReady(replica: ReplicaRoute): boolean {
-    return this.#pooled.get(identityOf(replica))?.connection.ready === true;
+  has(replica: ReplicaRoute): boolean {
+    return this.#pooled.has(identityOf(replica));
   }
 
   unreachable(): readonly string[] {
@@ -59,7 +59,10 @@ export class ReplicaPool {
   }
 
   someReady(replicas: readonly ReplicaRoute[], waitMs: number): Promise<void> {
-    return this.#until(() => replicas.some((replica) => this.isReady(replica)), waitMs);
+    return this.#until(
+      () => replicas.some((replica) => this.#pooled.get(identityOf(replica))?.connection.ready),
+      waitMs,
+    );
   }
 
   whenIdle(replicaId: string, waitMs: number): Promise<void> {

@@ -152,6 +152,10 @@ test("a new replica that never comes does not hold the switch for ever, and is n
   const put = await fixture.control("PUT", "/routes");
 
   expect(put).toMatchObject({ status: 200, body: { routesVersion: 1, unreachableReplicas: ["r1"] } });
+  const later = Date.now();
+  fixture.writeRoutes([fixture.route("digits", [missing], { maxBodyBytes: 5 })]);
+  expect((await fixture.control("PUT", "/routes")).status).toBe(200);
+  expect(Date.now() - later).toBeLessThan(1000);
 });
 
 test("a replica that left the routes is counted until its work is done, then disconnected", async () => {

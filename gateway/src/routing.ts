@@ -1,4 +1,4 @@
-import type { ReplicaRoute, RouteSnapshot, ServiceRoute } from "@slipway/api";
+import type { ReplicaRoute, RouteSnapshot } from "@slipway/api";
 import { authorizeFor } from "./credential.ts";
 import type { Log } from "./log.ts";
 import { ReplicaPool } from "./replica-pool.ts";
@@ -41,10 +41,9 @@ export class Routing {
 
   /** Connects what is new, then switches all services in one step: no request meets a half-made picture. */
   async apply(snapshot: RouteSnapshot): Promise<void> {
-    const before = this.#table;
-    for (const { replicas } of snapshot.services) for (const replica of replicas) this.#pool.open(replica);
-    if (before !== undefined) {
-      const changed = snapshot.services.filter((route) => this.#needsConnection(route));
+    const changed = snapshot.services.filter(({ replicas }) => replicas.some((replica) => !this.#pool.has(replica)));
+    for (const { replicas } of changed) for (const replica of replicas) this.#pool.open(replica);
+    if (this.#table !== undefined) {
       await Promise.all(changed.map(({ replicas }) => this.#pool.someReady(replicas, CONNECT_BEFORE_SWITCH_MS)));
     }
     this.#switch(snapshot);
@@ -54,10 +53,6 @@ export class Routing {
   /** Ends every connection, whatever is in work. */
   close(): void {
     this.#pool.close();
-  }
-
-  #needsConnection({ replicas }: ServiceRoute): boolean {
-    return replicas.length > 0 && !replicas.some((replica) => this.#pool.isReady(replica));
   }
 
   #switch(snapshot: RouteSnapshot): void {

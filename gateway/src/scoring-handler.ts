@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { refuseEarly, writeRefusal } from "./answer-writer.ts";
-import { announcedBytes, collectBody } from "./body.ts";
+import { announcedBytes, type BodyBudget, collectBody } from "./body.ts";
 import {
   badRequestTarget,
   bodyTooLarge,
+  gatewayBusy,
   methodNotAllowed,
   type Refusal,
   routesUnreadable,
@@ -20,6 +21,7 @@ export interface Traffic {
   /** the routes in force; `undefined` while there are none that can be used */
   readonly table: () => RouteTable | undefined;
   readonly closing: () => boolean;
+  readonly bodies: BodyBudget;
   readonly log: Log;
 }
 
@@ -46,9 +48,10 @@ export function handleScoring(
   const { route, queue } = service;
   const { closing, log } = traffic;
   if (awaitsContinue) response.writeContinue();
-  collectBody(request, route.maxBodyBytes, (body) => {
-    if (body.kind === "tooLarge") {
-      refuseEarly(request, response, requestId, bodyTooLarge(route.name, route.maxBodyBytes));
+  collectBody(request, response, route.maxBodyBytes, traffic.bodies, (body) => {
+    if (body.kind !== "whole") {
+      const refusal = body.kind === "tooLarge" ? bodyTooLarge(route.name, route.maxBodyBytes) : gatewayBusy();
+      refuseEarly(request, response, requestId, refusal);
       return;
     }
     const head = {
