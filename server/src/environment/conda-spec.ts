@@ -13,6 +13,7 @@ export interface CondaSpec {
 
 const MAX_SPEC_LENGTH = 200;
 const NAME = /^[a-z0-9_][a-z0-9._-]*$/;
+const BUILD = /^[A-Za-z0-9_.*+]+$/;
 const CHANNEL = /^(?:(?<channel>[^\s:[\]]+)::)?(?<rest>.*)$/s;
 
 /**
@@ -25,6 +26,7 @@ export function parseCondaSpec(line: string): CondaSpec {
   const invalid = (problem: string) =>
     condaFileInvalid(`its dependency "${text.slice(0, MAX_SPEC_LENGTH)}" ${problem}.`);
   if (text.length > MAX_SPEC_LENGTH) throw invalid("is too long");
+  if (!/^[\x20-\x7e]*$/.test(text)) throw invalid("has characters that no package or version has");
   const bracket = /^([^[\]]*)\[([^[\]]*)\]$/.exec(text);
   const fields = bracket?.[2] === undefined ? {} : parseFields(bracket[2]);
   const { channel, rest } = CHANNEL.exec((bracket?.[1] ?? text).trim())?.groups ?? {};
@@ -37,7 +39,10 @@ export function parseCondaSpec(line: string): CondaSpec {
     throw invalid(
       'has a version that is not supported; write it as in "numpy=1.26", "numpy==1.26.4" or "numpy>=1.20,<2"',
     );
-  return { text, name, channel: fields.channel ?? channel, clauses, build: fields.build ?? written.build };
+  const build = fields.build ?? written.build;
+  if (build !== undefined && !BUILD.test(build))
+    throw invalid("has something after its version that is no build string");
+  return { text, name, channel: fields.channel ?? channel, clauses, build };
 }
 
 /** `=1.2=py36_0` and `1.2 py36_0`: version first, then the build string. */

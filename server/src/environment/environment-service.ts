@@ -11,7 +11,7 @@ import { makeTree, readTree } from "./environment-tree.ts";
 import { describeIndexSettings, type IndexSettings, readIndexSettings } from "./index-settings.ts";
 import { parseLock } from "./lock.ts";
 import { createPypiResolver } from "./pypi-resolver.ts";
-import { choosePython, type Interpreter, type PythonChoice } from "./python-choice.ts";
+import { choosePython, type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
 import { findInterpreters } from "./python-discovery.ts";
 import { createResolutionStore, type Resolution } from "./resolution-store.ts";
 import { createSharedWork } from "./shared-work.ts";
@@ -46,8 +46,8 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
     await started;
     const spec = environmentSpec(request);
     for (const note of spec.notes) context.say(note);
-    const { pythons, python } = await pythonFor(spec, request.strictPython === true, context.signal);
     const settings = await readIndexSettings(env);
+    const { pythons, python } = await pythonFor(spec, request.strictPython === true, settings, context);
     const provide = () => uvFor(pythons, settings, context);
     const { interpreter } = python;
 
@@ -80,11 +80,25 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
   }
 
   /** Looks at the machine again only when what was found before does not serve. */
-  async function pythonFor(spec: EnvironmentSpec, strict: boolean, signal: AbortSignal) {
+  async function pythonFor(spec: EnvironmentSpec, strict: boolean, settings: IndexSettings, context: RunContext) {
     const before = choosePython(interpreters, spec.python);
-    if (before?.exact !== true || !(await exists(before.interpreter.path)))
-      interpreters = await findInterpreters(env, signal);
+    if (before?.exact !== true || !(await exists(before.interpreter.path))) {
+      interpreters = await findInterpreters(env, context.signal);
+      if (await downloadPython(spec, settings, context)) interpreters = await findInterpreters(env, context.signal);
+    }
     return { pythons: interpreters, python: pickPython(interpreters, spec, strict) };
+  }
+
+  /** Interpreters are downloaded only where the user named a place to take them from. */
+  async function downloadPython(spec: EnvironmentSpec, settings: IndexSettings, context: RunContext): Promise<boolean> {
+    const version = spec.python?.clauses.find(({ operator }) => operator === "==")?.version;
+    if (env.UV_PYTHON_INSTALL_MIRROR === undefined || version === undefined) return false;
+    if (choosePython(interpreters, spec.python)?.exact === true) return false;
+    context.say(`Downloading Python ${minorOf(version)}`);
+    const uv = await uvFor(interpreters, settings, context);
+    const result = await uv.run(["python", "install", "--no-bin", minorOf(version)], "", context);
+    if (!result.ok) log.warn("Python could not be downloaded", { version, output: result.output.slice(-5) });
+    return result.ok;
   }
 
   async function uvFor(pythons: readonly Interpreter[], settings: IndexSettings, context: RunContext): Promise<Uv> {

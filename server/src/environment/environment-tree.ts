@@ -1,5 +1,5 @@
-import { access, chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { access, chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { errnoCode } from "../platform/errors.ts";
 import { compileBytecode } from "./bytecode.ts";
 import { environmentIndexUnreachable, installFailed, packageBuildFailed } from "./environment-errors.ts";
@@ -30,7 +30,9 @@ export interface TreeRecord {
   readonly lock: string;
 }
 
-export const RECORD_FILE = "environment.json";
+const RECORD_FILE = "environment.json";
+/** When and how uv built something; it would differ from build to build. */
+const UV_NOTES = /\/uv_(build|cache)\.json$/;
 
 /**
  * Makes a complete tree beside its destination and moves it there in one step, so a tree is either whole or not there.
@@ -146,17 +148,21 @@ async function buildSources(
   }
 }
 
-/** Copies files and folders only: a link or a device that a build left could lead out of the tree. */
+/** Copies files and folders only: a link or a device that a build left could lead out of the tree. What is there stays. */
 async function copyPlain(from: string, to: string): Promise<void> {
-  await cp(from, to, {
-    recursive: true,
-    force: false,
-    errorOnExist: false,
-    filter: async (path) => {
-      const found = await lstat(path);
-      return (found.isFile() || found.isDirectory()) && !/^uv_(build|cache)\.json$/.test(basename(path));
-    },
-  });
+  const found = await lstat(from);
+  if (found.isDirectory()) {
+    await mkdir(to, { recursive: true });
+    await chmod(to, 0o755);
+    for (const name of (await readdir(from)).sort()) await copyPlain(join(from, name), join(to, name));
+  } else if (found.isFile() && !UV_NOTES.test(from)) {
+    try {
+      await writeFile(to, await readFile(from), { flag: "wx" });
+      await chmod(to, (found.mode & 0o100) === 0 ? 0o644 : 0o755);
+    } catch (error) {
+      if (errnoCode(error) !== "EEXIST") throw error;
+    }
+  }
 }
 
 async function moveInto(tree: string, destination: string): Promise<void> {

@@ -13,8 +13,9 @@ export interface PipRequirements {
 const MAX_LINE_LENGTH = 2000;
 const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?/i;
 const SPECIFIER = /^(===|==|!=|>=|<=|~=|>|<)\s*[a-z0-9.*+!_-]+$/i;
-/** `python_version >= "3.8" and sys_platform == 'linux'`: names, quoted texts, comparisons and brackets only */
-const MARKER = /^(?:[a-z_.]+|"[^"\\$]*"|'[^'\\$]*'|[<>=!~]=?=?|[()\s])+$/i;
+/** of a marker such as `python_version >= "3.8" and sys_platform == 'linux'` without its quoted texts */
+const MARKER_WORDS = /^[a-z_.<>=!~()\s]*$/i;
+const QUOTED = /"[^"\\$]*"|'[^'\\$]*'/g;
 const HTTP_URL = /^https?:\/\/[^\s"'\\$<>]+$/i;
 const ARCHIVE = /\.(whl|tar\.gz|zip)(#\S*)?$/i;
 /** The client sends it with every image; it belongs to the cloud's own serving stack and is not needed to run one. */
@@ -138,6 +139,6 @@ function checkedSpecifiers(text: string, line: string): string {
 
 function checkedMarker(marker: string | undefined, line: string): string {
   if (marker === undefined || marker.trim() === "") return "";
-  if (!MARKER.test(marker.trim())) throw requirementInvalid(line, "its marker cannot be read.");
+  if (!MARKER_WORDS.test(marker.replace(QUOTED, " "))) throw requirementInvalid(line, "its marker cannot be read.");
   return ` ; ${marker.trim()}`;
 }

@@ -1,8 +1,8 @@
 /** The version that is installed when there is none on the PATH. Change version and hashes together. */
 export const UV_VERSION = "0.13.9";
 
-/** Older ones lack options that are used here. */
-export const UV_MINIMUM_VERSION = "0.9.0";
+/** Older ones explain failures in another form, which could not be passed on. */
+export const UV_MINIMUM_VERSION = "0.13.0";
 
 /** sha256 of its wheels: an index that answers with other files is refused. */
 export const UV_WHEEL_HASHES: readonly string[] = [

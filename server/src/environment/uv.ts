@@ -53,14 +53,20 @@ export function createUv(options: UvOptions): Uv {
     ...settings.variables,
     UV_CACHE_DIR: cache,
     UV_LINK_MODE: linkMode,
-    UV_PYTHON_DOWNLOADS: "never",
+    // Only when asked to: `uv python install`
+    UV_PYTHON_DOWNLOADS: "manual",
     NO_COLOR: "1",
     LANG: "C.UTF-8",
   });
 
   return {
     async run(args, input, context) {
-      const variables = { HOME: env.HOME, PATH: env.PATH, ...ours(join(cacheFolder, "wheels"), "hardlink") };
+      const variables = {
+        HOME: env.HOME,
+        PATH: env.PATH,
+        XDG_DATA_HOME: env.XDG_DATA_HOME,
+        ...ours(join(cacheFolder, "wheels"), "hardlink"),
+      };
       return collect(readableByAll([binary, ...args]), variables, input, context);
     },
 

@@ -32,6 +32,7 @@ function parseClause(part: string): VersionClause | "any" | undefined {
   if (version === undefined) return undefined;
   const star = /\.?\*$/.test(version);
   const stem = version.replace(/\.?\*$/, "");
+  if (version === "*" && (operator === "=" || operator === "==")) return "any";
   if (!VERSION.test(stem)) return undefined;
   switch (operator) {
     case undefined:
