@@ -6,20 +6,45 @@ import { AppError } from "./platform/errors.ts";
 /** Every setting of an installation. The reference page is generated from the descriptions. */
 export const Config = Type.Object(
   {
-    dataFolder: Type.String({ description: "Folder that holds everything: database, blobs, environments, certificates, logs." }),
-    port: Type.Integer({ minimum: 1, maximum: 65535, default: 8443, description: "Port of the control plane and the registry." }),
+    dataFolder: Type.String({
+      description: "Folder that holds everything: database, blobs, environments, certificates, logs.",
+    }),
+    port: Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      default: 8443,
+      description: "Port of the control plane and the registry.",
+    }),
     gatewayPort: Type.Integer({ minimum: 1, maximum: 65535, default: 8444, description: "Port for scoring traffic." }),
     publicUrl: Type.Optional(
-      Type.String({ pattern: "^https://[^/@?#]+$", description: "Address under which clients reach the control plane; https://localhost:PORT if not given. Another host than localhost makes the server listen on all interfaces." }),
+      Type.String({
+        pattern: "^https://[^/@?#]+$",
+        description:
+          "Address under which clients reach the control plane; https://localhost:PORT if not given. Another host than localhost makes the server listen on all interfaces.",
+      }),
     ),
     containerInstances: Type.Union([Type.Literal("process"), Type.Literal("container")], {
       default: "process",
       description: "How container-instance services (ACI) run.",
     }),
-    strictPython: Type.Boolean({ default: false, description: "Refuse to build with another Python minor version than the one asked for." }),
-    allowOpen: Type.Boolean({ default: false, description: "Let services without authentication answer other machines too." }),
-    legacyStatusCodes: Type.Boolean({ default: false, description: "An exception in run() answers 500 as in v1 instead of 424. The old client then repeats the request three times." }),
-    cacheFolder: Type.Optional(Type.String({ description: "Folder for downloaded packages, shared by installations; ~/.cache/slipway if not given." })),
+    strictPython: Type.Boolean({
+      default: false,
+      description: "Refuse to build with another Python minor version than the one asked for.",
+    }),
+    allowOpen: Type.Boolean({
+      default: false,
+      description: "Let services without authentication answer other machines too.",
+    }),
+    legacyStatusCodes: Type.Boolean({
+      default: false,
+      description:
+        "An exception in run() answers 500 as in v1 instead of 424. The old client then repeats the request three times.",
+    }),
+    cacheFolder: Type.Optional(
+      Type.String({
+        description: "Folder for downloaded packages, shared by installations; ~/.cache/slipway if not given.",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -32,11 +57,19 @@ export function parseConfig(settings: Readonly<Record<string, unknown>>): Config
   if (first !== undefined) {
     const params = first.params as { additionalProperties?: readonly string[] };
     const key = first.instancePath.slice(1) || params.additionalProperties?.join(", ") || "settings";
-    throw new AppError({ code: "ConfigInvalid", kind: "invalid", message: `The setting "${key}" is not valid: ${first.message}.` });
+    throw new AppError({
+      code: "ConfigInvalid",
+      kind: "invalid",
+      message: `The setting "${key}" is not valid: ${first.message}.`,
+    });
   }
   const config = complete as Static<typeof Config>;
   if (config.port === config.gatewayPort) {
-    throw new AppError({ code: "ConfigInvalid", kind: "invalid", message: `Control plane and gateway cannot share port ${config.port}. Choose another --gateway-port.` });
+    throw new AppError({
+      code: "ConfigInvalid",
+      kind: "invalid",
+      message: `Control plane and gateway cannot share port ${config.port}. Choose another --gateway-port.`,
+    });
   }
   return Object.freeze({ ...config, dataFolder: resolve(config.dataFolder) });
 }

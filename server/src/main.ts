@@ -21,15 +21,17 @@ try {
   const server = await startServer(config, {
     log,
     env: process.env,
+    pid: process.pid,
+    parentPid: process.ppid,
     execPath: process.execPath,
     execArgv: process.execArgv,
     prepared: () => tell({ type: "prepared" }),
   });
   tell({ type: "ready", url: server.url, notices: server.notices });
 
-  let stopping: Promise<void> | undefined;
+  let _stopping: Promise<void> | undefined;
   const stop = (stopServices: boolean) => {
-    stopping ??= server.stop({ stopServices }).then(
+    _stopping ??= server.stop({ stopServices }).then(
       () => process.exit(0),
       (error) => {
         log.error("stop failed", { error });

@@ -20,10 +20,28 @@ export function upCommand(): Command {
   return new Command("up")
     .description("start Slipway in the foreground: control plane, registry and gateway")
     .addOption(new Option("--data <dir>", "data folder").env("SLIPWAY_DATA").default(join(homedir(), ".slipway")))
-    .addOption(new Option("--port <number>", "port of the control plane and the registry").env("SLIPWAY_PORT").argParser(port).default(8443))
-    .addOption(new Option("--gateway-port <number>", "port for scoring traffic").env("SLIPWAY_GATEWAY_PORT").argParser(port).default(8444))
-    .addOption(new Option("--public-url <url>", "address for clients on other machines, https://host:port").env("SLIPWAY_PUBLIC_URL"))
-    .addOption(new Option("--container-instances <target>", "how container-instance services run").choices(["process", "container"]).default("process"))
+    .addOption(
+      new Option("--port <number>", "port of the control plane and the registry")
+        .env("SLIPWAY_PORT")
+        .argParser(port)
+        .default(8443),
+    )
+    .addOption(
+      new Option("--gateway-port <number>", "port for scoring traffic")
+        .env("SLIPWAY_GATEWAY_PORT")
+        .argParser(port)
+        .default(8444),
+    )
+    .addOption(
+      new Option("--public-url <url>", "address for clients on other machines, https://host:port").env(
+        "SLIPWAY_PUBLIC_URL",
+      ),
+    )
+    .addOption(
+      new Option("--container-instances <target>", "how container-instance services run")
+        .choices(["process", "container"])
+        .default("process"),
+    )
     .option("--strict-python", "refuse to build with another Python minor version than the one asked for")
     .option("--allow-open", "let services without authentication answer other machines too")
     .option("--legacy-status-codes", "an exception in run() answers 500 as in v1 instead of 424")
@@ -81,6 +99,7 @@ function print(text: string): void {
 
 function port(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1 || number > 65_535) throw new InvalidArgumentError("A port is a number from 1 to 65535.");
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new InvalidArgumentError("A port is a number from 1 to 65535.");
   return number;
 }

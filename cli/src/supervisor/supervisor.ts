@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { access, mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ControlPlaneMessage, controlPlaneMain, dataLayout, type StopMessage, tryLock } from "@slipway/server";
 import { gatewayMain } from "@slipway/gateway";
+import { type ControlPlaneMessage, controlPlaneMain, dataLayout, type StopMessage, tryLock } from "@slipway/server";
 import { askGateway } from "./gateway-state.ts";
-import { superviseChild, type SupervisedChild } from "./supervised-child.ts";
+import { type SupervisedChild, superviseChild } from "./supervised-child.ts";
 
 const MAX_LOG_BYTES = 20 * 1024 * 1024;
 /** Draining waits for requests in flight (at most 30 s in the gateway) before it kills. */
@@ -43,7 +43,9 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   await prepareFolder(options.dataFolder, layout);
   const lock = tryLock(join(layout.state, "up.lock"));
   if (lock === undefined) {
-    throw new StartError(`The data folder ${options.dataFolder} is in use by another slipway up. Stop that one, or name another folder with --data.`);
+    throw new StartError(
+      `The data folder ${options.dataFolder} is in use by another slipway up. Stop that one, or name another folder with --data.`,
+    );
   }
   await Promise.all(["control-plane", "gateway"].map((name) => rotate(join(layout.logs, `${name}.log`))));
 
@@ -66,7 +68,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
         if (isFatal(message)) fatal(message.message);
       },
       onExit: (code, signal) => {
-        if (!failed) options.onNotice(`The gateway ended (${signal ?? `exit code ${code}`}) and is started again. Its log: ${join(layout.logs, "gateway.log")}`);
+        if (!failed)
+          options.onNotice(
+            `The gateway ended (${signal ?? `exit code ${code}`}) and is started again. Its log: ${join(layout.logs, "gateway.log")}`,
+          );
         return !failed;
       },
     });
@@ -100,7 +105,9 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     onExit(code, signal) {
       if (failed) return false;
       if (signal !== "SIGTERM" && code !== 0) {
-        options.onNotice(`The control plane ended (${signal ?? `exit code ${code}`}) and is started again; services keep running. Its log: ${join(layout.logs, "control-plane.log")}`);
+        options.onNotice(
+          `The control plane ended (${signal ?? `exit code ${code}`}) and is started again; services keep running. Its log: ${join(layout.logs, "control-plane.log")}`,
+        );
       }
       return true;
     },
@@ -128,7 +135,11 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
 /** Own process group: Ctrl-C in the terminal reaches the supervisor alone, which stops its children in order. */
 function startProcess(name: string, main: string, args: readonly string[], logs: string): ChildProcess {
-  const output = openSync(join(logs, `${name}.log`), constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+  const output = openSync(
+    join(logs, `${name}.log`),
+    constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
+    0o600,
+  );
   try {
     return spawn(process.execPath, [...process.execArgv, main, ...args], {
       detached: true,
@@ -141,7 +152,9 @@ function startProcess(name: string, main: string, args: readonly string[], logs:
 
 async function prepareFolder(dataFolder: string, layout: ReturnType<typeof dataLayout>): Promise<void> {
   if (Buffer.byteLength(dataFolder) > LONGEST_DATA_FOLDER) {
-    throw new StartError(`The path of the data folder ${dataFolder} is longer than ${LONGEST_DATA_FOLDER} bytes, too long for the sockets in it. Choose a shorter one with --data.`);
+    throw new StartError(
+      `The path of the data folder ${dataFolder} is longer than ${LONGEST_DATA_FOLDER} bytes, too long for the sockets in it. Choose a shorter one with --data.`,
+    );
   }
   try {
     // Others may pass through to what is theirs (a service's run folder), but read nothing on the way.
@@ -151,12 +164,17 @@ async function prepareFolder(dataFolder: string, layout: ReturnType<typeof dataL
     await mkdir(layout.gateway, { recursive: true, mode: 0o700 });
     await access(dataFolder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new StartError(`The data folder ${dataFolder} cannot be written (${(error as NodeJS.ErrnoException).code}). Name another with --data, or change its owner.`);
+    throw new StartError(
+      `The data folder ${dataFolder} cannot be written (${(error as NodeJS.ErrnoException).code}). Name another with --data, or change its owner.`,
+    );
   }
 }
 
 async function rotate(file: string): Promise<void> {
-  const size = await stat(file).then((info) => info.size, () => 0);
+  const size = await stat(file).then(
+    (info) => info.size,
+    () => 0,
+  );
   if (size > MAX_LOG_BYTES) await rename(file, `${file}.1`);
 }
 

@@ -9,6 +9,8 @@ export interface InstallationFacts {
   /** PEM of the CA, for `slipway login` on another machine */
   readonly ca: string;
   readonly fingerprint: string;
+  /** how user code is kept apart, in words */
+  readonly isolation: string;
 }
 
 /** What anybody may know of this server; asked before there is trust or a token. */

@@ -5,4 +5,4 @@ export { describeImageBuild, type ImageRoutesDependencies, imageLinkRoutes, imag
 export { createImageService, type ImageService, type ImageServiceDependencies } from "./image-service.ts";
 export { createImageStore, type ImageStore } from "./image-store.ts";
 export { type ImageTables, imageMigration } from "./image-tables.ts";
-export { type ImageLinks, toWireImage } from "./image-wire.ts";
+export { buildLogUrl, type ImageLinks, toWireImage } from "./image-wire.ts";

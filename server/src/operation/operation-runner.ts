@@ -43,12 +43,16 @@ export interface OperationRunner {
   stop(): Promise<void>;
 }
 
+/**
+ * @param definitions what it can run; the list may still grow until `start`, because a room's definitions need its services and these
+ * need the runner
+ */
 export function createOperationRunner(
   store: OperationStore,
   definitions: readonly OperationDefinition[],
   log: Log,
 ): OperationRunner {
-  const byKind = new Map(definitions.map((definition) => [definition.kind, definition]));
+  const definitionOf = (kind: string) => definitions.find((definition) => definition.kind === kind);
   const owner = newUuid();
   const stopping = new AbortController();
   const running = new Map<string, AbortController>();
@@ -70,7 +74,7 @@ export function createOperationRunner(
     if (claim.operation.cancelRequested) abort.abort(operationCancelled());
     running.set(id, abort);
     const renewal = setInterval(() => void renew(claim.lease, abort), RENEW_MS);
-    const job = runOperation(claim, byKind.get(kind), abort, { store, news, log, stopping: stopping.signal })
+    const job = runOperation(claim, definitionOf(kind), abort, { store, news, log, stopping: stopping.signal })
       .catch((error) => log.error("operation runner failed", { operation: id, kind, error }))
       .finally(() => {
         clearInterval(renewal);
@@ -126,7 +130,7 @@ export function createOperationRunner(
     wake,
     watch: news.watch,
     async enqueue(operation, transaction) {
-      const definition = byKind.get(operation.kind);
+      const definition = definitionOf(operation.kind);
       if (definition === undefined) throw new Error(`No operation of kind ${operation.kind} is defined.`);
       const id = operation.id ?? newUuid();
       await store.insert({ ...operation, id, version: definition.version }, transaction);
