@@ -39,6 +39,8 @@ export function createAppFolders(folder: string, blobs: BlobStore) {
     try {
       const notes = await layOut(plan, staging, blobs, signal);
       await rm(join(staging, "members"), { recursive: true });
+      // Nothing of use is there, or its "app" had been found.
+      await rm(destination, { recursive: true, force: true });
       await rename(staging, destination);
       return { root, notes };
     } catch (error) {

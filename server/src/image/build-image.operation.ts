@@ -16,14 +16,14 @@ export interface BuildImageInput {
   readonly linkSecret: string;
 }
 
-interface BuildImageState {
+export interface BuildImageState {
   readonly plan: ImagePlan;
   readonly environment: BuiltEnvironment | null;
   readonly layers: readonly ImageLayer[];
   readonly digest: string;
 }
 
-interface BuiltEnvironment {
+export interface BuiltEnvironment {
   readonly id: string;
   readonly root: string;
   readonly pythonVersion: string;
@@ -84,9 +84,8 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const { root } = await folders.layOut(plan, context.signal);
           const request = await environmentRequest(plan, root);
           const prepared = await environments.prepare(request, context);
-          for (const warning of prepared.warnings) context.say(`Warning: ${warning}`);
           context.say(
-            `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages${prepared.reused ? ", unchanged" : ""}.`,
+            `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages.`,
           );
           const lock = await blobs.put(once(prepared.lock), { signal: context.signal });
           const { id, pythonVersion, warnings } = prepared;
