@@ -6,6 +6,7 @@ import {
   ReservedArtifacts,
   type WireArtifact,
 } from "@slipway/api";
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { HttpApp } from "../platform/http/app.ts";
 import { workspaceOf } from "../workspace/index.ts";
@@ -15,7 +16,6 @@ import type { ArtifactService } from "./artifact-service.ts";
 import type { UploadAddresses } from "./upload-addresses.ts";
 
 const ContainerParams = Type.Object({ origin: Type.String(), container: Type.String() });
-const PathParams = Type.Object({ ...ContainerParams.properties, "*": Type.String() });
 const PageQuery = Type.Object({ continuationToken: Type.Optional(Type.String({ maxLength: 8_000 })) });
 
 export interface ArtifactRouteDependencies {
@@ -50,10 +50,9 @@ export function artifactRoutes(app: HttpApp, deps: ArtifactRouteDependencies): v
 
   app.get(
     "/artifacts/contentinfo/:origin/:container/*",
-    { schema: { params: PathParams, response: { 200: ContentInformation } } },
+    { schema: { params: ContainerParams, response: { 200: ContentInformation } } },
     async (request) => {
-      const { origin, container, "*": path } = request.params;
-      const place = checkArtifactPlace(origin, container, path);
+      const place = placeInAddress(request);
       return contentInformation(await artifacts.get(workspaceOf(request).id, place));
     },
   );
@@ -72,10 +71,9 @@ export function artifactRoutes(app: HttpApp, deps: ArtifactRouteDependencies): v
   );
   app.get(
     "/artifacts/prefix/contentinfo/:origin/:container/*",
-    { schema: { params: PathParams, querystring: PageQuery, response: { 200: ArtifactContentPage } } },
+    { schema: { params: ContainerParams, querystring: PageQuery, response: { 200: ArtifactContentPage } } },
     async (request) => {
-      const { origin, container, "*": path } = request.params;
-      const place = checkArtifactPlace(origin, container, path);
+      const place = placeInAddress(request);
       return contentPage(workspaceOf(request).id, place, request.query.continuationToken);
     },
   );
@@ -93,6 +91,12 @@ export function artifactRoutes(app: HttpApp, deps: ArtifactRouteDependencies): v
   function contentInformation(artifact: ReservedArtifact): ContentInformation {
     return { contentUri: addresses.forReading(artifact.uploadId), ...placeOf(artifact) };
   }
+}
+
+/** The path cannot be in the schema: TypeBox takes a property called "*" for a pattern. */
+function placeInAddress(request: FastifyRequest): ArtifactPlace {
+  const { origin, container, "*": path } = request.params as { origin: string; container: string; "*": string };
+  return checkArtifactPlace(origin, container, path);
 }
 
 function placeOf({ origin, container, path }: ReservedArtifact): ArtifactPlace {
