@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { Command } from "commander";
 import colors from "picocolors";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
@@ -17,7 +18,7 @@ Examples:
   slipway status --output json | jq '.services[] | select(.state != "Healthy")'`,
     )
     .action(async (options: SessionOptions) => {
-      const { client, output, signal } = await openSession(options);
+      const { client, connection, output, signal } = await openSession(options);
       const [services, models, images, operations] = await Promise.all([
         client.services.list({ signal }),
         client.models.list({ signal }),
@@ -26,10 +27,21 @@ Examples:
       ]);
       const latest = operations.slice(0, OPERATIONS_SHOWN);
       const { url, workspace } = client;
-      const value = { url, workspace, models: models.length, images: images.length, services, operations: latest };
+      // What `slipway login` on another machine asks to compare.
+      const caFingerprint = connection.ca === undefined ? undefined : new X509Certificate(connection.ca).fingerprint256;
+      const value = {
+        url,
+        caFingerprint,
+        workspace,
+        models: models.length,
+        images: images.length,
+        services,
+        operations: latest,
+      };
       output.result(value, () => {
         const counts = `${models.length} models, ${images.length} images, ${services.length} services`;
         const parts = [`${colors.bold(url)}  workspace ${workspace.name}  ${colors.dim(counts)}`];
+        if (caFingerprint !== undefined) parts.push(colors.dim(`CA ${caFingerprint}`));
         if (services.length > 0) parts.push("", table(serviceHeadings, services.map(serviceRow)));
         if (latest.length > 0) parts.push("", table(operationHeadings, latest.map(operationRow)));
         return parts.join("\n");
