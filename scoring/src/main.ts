@@ -19,7 +19,9 @@ function die(folder: string, error: unknown): never {
       : { code: "ScorerCrashed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   process.stderr.write(`${cause.message}${cause.nextAction === undefined ? "" : ` ${cause.nextAction}`}\n`);
   try {
-    writeFileSync(join(folder, "exit.json"), JSON.stringify({ at: new Date().toISOString(), cause }));
+    // The folder of a scorer that lives is not ours to write into.
+    if (cause.code !== "AddressInUse")
+      writeFileSync(join(folder, "exit.json"), JSON.stringify({ at: new Date().toISOString(), cause }));
   } catch {
     // The folder is gone or full; standard error has said it.
   }

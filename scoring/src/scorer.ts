@@ -27,7 +27,6 @@ const KNOWN_PATHS = new Set(["/score", "/swagger.json", "/ready", "/"]);
 
 /** Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. */
 export async function startScorer(config: ScorerConfig): Promise<Scorer> {
-  rmSync(join(config.runFolder, "exit.json"), { force: true });
   const log = openRotatingLog(join(config.runFolder, "logs", "scorer.log"));
   const runtime =
     config.runtime.kind === "python"
@@ -95,6 +94,8 @@ export async function startScorer(config: ScorerConfig): Promise<Scorer> {
 
   const http = await listenForHttp(config, handle, state);
   const frames = await listenForFrames(config, handle, log);
+  // An earlier life's: only now is it certain that the folder is ours.
+  rmSync(join(config.runFolder, "exit.json"), { force: true });
   log.write("scorer", `Replica ${config.replicaId} of ${config.service}, revision ${config.revision}, starts.`);
   runtime.start();
 

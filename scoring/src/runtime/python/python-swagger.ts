@@ -2,7 +2,8 @@ import type { ScorerConfig } from "@slipway/api";
 import { openApi } from "../../swagger.ts";
 import type { ReadyReport } from "./python-worker.ts";
 
-const ANY_JSON = { description: "Any JSON: this service tells nothing more about it.", example: {} };
+/** Without an example: one that the script did not give would be tried before a deployment gets traffic, and fail there. */
+const ANY_JSON = { description: "Any JSON: this service tells nothing more about it." };
 
 /** The image's own document, else one from the script's inference-schema, else one that allows any JSON. */
 export function pythonSwagger(config: ScorerConfig, report: ReadyReport | undefined): unknown {
