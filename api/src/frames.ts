@@ -17,7 +17,7 @@
  * | STREAM (5) | as RESPONSE; more follows in DATA frames of the same id | answerer → asker |
  * | DATA (6) | part of a streamed answer | answerer → asker |
  * | END (7) | empty, or UTF-8 text: the cause for which the stream broke off | answerer → asker |
- * | EVENT (8) | JSON; id 0; a worker's `ready` or `failed`, a scorer's `draining` | answerer → asker |
+ * | EVENT (8) | JSON; id 0; a scorer's `start` to its worker, a worker's `stage`, `ready` or `failed`, a scorer's `draining` | both |
  */
 export const FrameKind = {
   HELLO: 1,
