@@ -82,7 +82,8 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
   const guarded = (prefix: string, envelope: ErrorEnvelope, routes: (scope: HttpApp) => void) =>
     app.register(
       async (scope) => {
-        handleErrors(scope as HttpApp, envelope, deps.log);
+        // The root has its own already, and Fastify refuses a second one.
+        if (prefix !== "") handleErrors(scope as HttpApp, envelope, deps.log);
         requireToken(scope as HttpApp, deps.tokens, deps.principals);
         routes(scope as HttpApp);
       },

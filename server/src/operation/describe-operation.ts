@@ -11,6 +11,8 @@ export interface OperationDescription {
   readonly operationLog?: string;
   /** decides the hint that the client prints on failure; default: `operationType` */
   readonly subOperationType?: string;
+  /** The genuine client prints the log as it comes; its first read names no offset and prints nothing, so it must not last long. */
+  readonly streamsLog?: boolean;
   /** The asker needs its first answer at once and does not wait for the end yet. */
   readonly answerFirstReadAtOnce?: boolean;
 }

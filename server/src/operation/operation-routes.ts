@@ -45,7 +45,8 @@ export function operationRoutes(app: HttpApp, dependencies: OperationRoutesDepen
         const description = await describe(operation, workspace);
         if (readsBefore === 0 && description.answerFirstReadAtOnce) return await toWire(operation, workspace, offset);
         const withNewsMs = live === true ? 0 : hold.withNewsMs;
-        return await toWire(await settled(workspace, operation, offset, withNewsMs, gone.signal), workspace, offset);
+        const read = offset ?? (description.streamsLog ? 0 : undefined);
+        return await toWire(await settled(workspace, operation, read, withNewsMs, gone.signal), workspace, offset);
       } finally {
         request.raw.socket.off("close", onClose);
       }

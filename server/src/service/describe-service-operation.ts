@@ -16,7 +16,7 @@ export function describeServiceOperations(
   const common = (operation: Operation, workspace: Workspace) => {
     const { name } = operation.input as { readonly name: string };
     const resourceLocation = `${workspaceResourceId(workspace).slice(1)}/services/${name}`;
-    return { operationType: "Service", resourceLocation };
+    return { operationType: "Service", resourceLocation, streamsLog: true };
   };
   const plain =
     (subOperationType: string): DescribeOperation =>

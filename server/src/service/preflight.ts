@@ -90,9 +90,19 @@ async function swaggerSample(replica: ReplicaRoute, signal: AbortSignal): Promis
 function sampleFailed(from: string, status: number, text: string): Cause {
   return {
     code: "SampleRunFailed",
-    message: `run() failed with the sample input of ${from} (HTTP ${status}): ${text.slice(0, MAX_SHOWN_CHARACTERS)}`,
+    message: `The sample input of ${from} failed (HTTP ${status}): ${messageIn(text).slice(0, MAX_SHOWN_CHARACTERS)}`,
     nextAction: "Mend score.py, or the sample input if it is out of date.",
   };
+}
+
+/** The scorer's error envelope, or whatever score.py answered itself. */
+function messageIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === "string" ? error.message : text;
+  } catch {
+    return text;
+  }
 }
 
 function sampleTooSlow(timeoutMs: number): Cause {
