@@ -89,3 +89,6 @@ export const WireImage = Type.Object({
   modelDetails: Type.Optional(Type.Array(Type.Unknown())),
 });
 export type WireImage = Static<typeof WireImage>;
+
+/** One page; `nextLink` is absent on the last one, since the genuine client follows a null (wire contract 7.3). */
+export const WireImagePage = Type.Object({ value: Type.Array(WireImage), nextLink: Type.Optional(Type.String()) });

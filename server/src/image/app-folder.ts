@@ -25,7 +25,7 @@ export type AppFolders = ReturnType<typeof createAppFolders>;
  * is complete, so whatever has the name is whole and never changes again.
  */
 export function createAppFolders(folder: string, blobs: BlobStore) {
-  /** Two builds of the same content in one process take turns; the second finds the folder. */
+  /** Two builds of the same content take turns; the second finds the folder. */
   const turns = new Map<string, Promise<unknown>>();
 
   async function make(plan: ImagePlan, key: string, signal: AbortSignal): Promise<AppFolder> {
@@ -49,23 +49,28 @@ export function createAppFolders(folder: string, blobs: BlobStore) {
     }
   }
 
+  async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (turns.get(key) ?? Promise.resolve()).catch(() => {}).then(work);
+    turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (turns.get(key) === turn) turns.delete(key);
+    }
+  }
+
   return {
     key: contentKey,
 
     /** Idempotent; what is there already is not touched. @throws {AppError} ArchiveInvalid and the like, DriverMissing */
-    async layOut(plan: ImagePlan, signal: AbortSignal): Promise<AppFolder> {
+    layOut(plan: ImagePlan, signal: AbortSignal): Promise<AppFolder> {
       const key = contentKey(plan);
-      const turn = (turns.get(key) ?? Promise.resolve()).catch(() => {}).then(() => make(plan, key, signal));
-      turns.set(key, turn);
-      try {
-        return await turn;
-      } finally {
-        if (turns.get(key) === turn) turns.delete(key);
-      }
+      return inTurn(key, () => make(plan, key, signal));
     },
 
-    async remove(plan: ImagePlan): Promise<void> {
-      await rm(join(folder, contentKey(plan)), { recursive: true, force: true });
+    /** @param key of a plan that no image has any more */
+    async remove(key: string): Promise<void> {
+      await inTurn(key, () => rm(join(folder, key), { recursive: true, force: true }));
     },
   };
 }

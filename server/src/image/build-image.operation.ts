@@ -130,6 +130,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const digest = need(context.state, "digest");
           const ready = await store.markReady(context.workspaceId, image.id, {
             digest,
+            contentKey: folders.key(need(context.state, "plan")),
             properties: { ...image.properties, ...environmentProperties(environment) },
             built: {
               plan: need(context.state, "plan"),

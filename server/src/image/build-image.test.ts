@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { buffer, json } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { need, type StepContext } from "../operation/index.ts";
 import type { BuildImageInput, BuildImageState } from "./build-image.operation.ts";
@@ -107,6 +107,21 @@ describe("building an image", () => {
     expect((await room.built(id)).state).toBe("Succeeded");
   });
 
+  it("keeps the folder of deleted images as long as another has the same content", async () => {
+    await room.registerModel("digits", "digits.onnx", "an onnx graph", "Onnx");
+    await room.runner.start();
+    const both = [
+      await room.images.create(room.workspace.id, request()),
+      await room.images.create(room.workspace.id, request({ name: "other" })),
+    ];
+    for (const { id } of both) await room.built(id);
+    const { appRoot } = await room.images.bundle(room.workspace.id, "other:1");
+    await room.images.delete(room.workspace.id, "digits:1");
+    expect(existsSync(appRoot)).toBe(true);
+    await room.images.delete(room.workspace.id, "other:1");
+    expect(existsSync(appRoot)).toBe(false);
+  });
+
   it("fails with the cause in image, operation and build log", async () => {
     const evil = await room.asset("code.tar.gz", "code.tar.gz", await tarGz([{ name: "../evil.py" }]), true);
     const driver = await room.asset("score.py", "score.py", "def init(): pass");
@@ -146,7 +161,6 @@ describe("building an image", () => {
     expect(status).toBe("Cancelled");
     await expect(room.images.get(room.workspace.id, id)).rejects.toMatchObject({ code: "ImageNotFound" });
     expect(await room.registry.tags({ workspaceId: room.workspace.id, name: "digits" })).toEqual([]);
-    await delay(0);
     expect((await room.images.create(room.workspace.id, request())).id).toBe("digits:2");
   });
 });

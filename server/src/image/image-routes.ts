@@ -1,4 +1,4 @@
-import { CreateImageRequest, ListImagesQuery } from "@slipway/api";
+import { CreateImageRequest, JsonPatch, ListImagesQuery, WireImage, WireImagePage } from "@slipway/api";
 import { Type } from "typebox";
 import type { Model, ModelReader } from "../model/index.ts";
 import type { DescribeOperation } from "../operation/index.ts";
@@ -9,6 +9,7 @@ import type { BuildImageInput } from "./build-image.operation.ts";
 import type { Image } from "./image.ts";
 import { imagePatchInvalid } from "./image-errors.ts";
 import type { ImageChanges, ImageService } from "./image-service.ts";
+import type { StoredImage } from "./image-store.ts";
 import { buildLogUrl, toImageRequest, toWireImage } from "./image-wire.ts";
 
 export interface ImageRoutesDependencies {
@@ -24,11 +25,6 @@ const PAGE_SIZE = 200;
 
 const ImagePath = Type.Object({ id: Type.String({ maxLength: 300 }) });
 const ReadImageQuery = Type.Object({ expand: Type.Optional(Type.String()) });
-const PatchImage = Type.Array(
-  Type.Object({ op: Type.String(), path: Type.String(), value: Type.Optional(Type.Unknown()) }),
-  { maxItems: 100 },
-);
-
 /** Images inside a workspace scope of model management (wire contract, section 7). */
 export function imageRoutes(app: HttpApp, deps: ImageRoutesDependencies): void {
   const { images } = deps;
@@ -38,45 +34,58 @@ export function imageRoutes(app: HttpApp, deps: ImageRoutesDependencies): void {
     return toWireImage(image, links, expand ? await modelDetails(deps, image) : undefined);
   }
 
-  app.post("/images", { schema: { body: CreateImageRequest } }, async (request, reply) => {
-    const workspace = workspaceOf(request);
-    const image = await images.create(workspace.id, toImageRequest(request.body));
-    const location = `${deps.publicUrl}/modelmanagement/v1.0${workspaceResourceId(workspace)}/operations/${image.operationId}`;
-    return reply
-      .code(202)
-      .header("Operation-Location", location)
-      .send(await toWire(image, false));
-  });
-
-  app.get("/images", { schema: { querystring: ListImagesQuery } }, async (request) => {
-    const { name, version, modelId, modelName, tags, properties, orderBy, count, expand, $skipToken } = request.query;
-    const found = await images.list(workspaceOf(request).id, {
-      name,
-      version: version === undefined ? undefined : Number(version),
-      modelId,
-      modelName,
-      oldestFirst: orderBy?.toLowerCase() === "createdatasc",
-    });
-    const matching = found.filter((image) => hasAll(image.tags, tags) && hasAll(image.properties, properties));
-    // A position in a list that changes meanwhile would repeat or lose images; the last one shown is a fixed place.
-    const from =
-      $skipToken === undefined ? 0 : matching.findIndex((image) => image.sequence === Number($skipToken)) + 1;
-    const page = matching.slice(from, from + Math.min(count ?? PAGE_SIZE, PAGE_SIZE));
-    const last = page.at(-1);
-    const more = count === undefined && last !== undefined && from + page.length < matching.length;
-    return {
-      value: await Promise.all(page.map((image) => toWire(image, isTrue(expand)))),
-      // Absent on the last page: the genuine client follows a null (wire contract 7.3).
-      ...(more ? { nextLink: nextLink(deps.publicUrl, request.url, last.sequence) } : {}),
-    };
-  });
-
-  app.get("/images/:id", { schema: { params: ImagePath, querystring: ReadImageQuery } }, async (request) =>
-    toWire(await images.get(workspaceOf(request).id, request.params.id), isTrue(request.query.expand)),
+  app.post(
+    "/images",
+    { schema: { body: CreateImageRequest, response: { 202: WireImage } } },
+    async (request, reply) => {
+      const workspace = workspaceOf(request);
+      const image = await images.create(workspace.id, toImageRequest(request.body));
+      const location = `${deps.publicUrl}/modelmanagement/v1.0${workspaceResourceId(workspace)}/operations/${image.operationId}`;
+      return reply
+        .code(202)
+        .header("Operation-Location", location)
+        .send(await toWire(image, false));
+    },
   );
 
-  app.patch("/images/:id", { schema: { params: ImagePath, body: PatchImage } }, async (request) =>
-    toWire(await images.update(workspaceOf(request).id, request.params.id, toChanges(request.body)), false),
+  app.get(
+    "/images",
+    { schema: { querystring: ListImagesQuery, response: { 200: WireImagePage } } },
+    async (request) => {
+      const { name, version, modelId, modelName, tags, properties, orderBy, count, expand, $skipToken } = request.query;
+      const oldestFirst = orderBy?.toLowerCase() === "createdatasc";
+      const found = await images.list(workspaceOf(request).id, {
+        name,
+        version: version === undefined ? undefined : Number(version),
+        modelId,
+        modelName,
+        oldestFirst,
+      });
+      const matching = found.filter((image) => hasAll(image.tags, tags) && hasAll(image.properties, properties));
+      const left = $skipToken === undefined ? matching : after(matching, Number($skipToken), oldestFirst);
+      const page = left.slice(0, Math.min(count ?? PAGE_SIZE, PAGE_SIZE));
+      const last = page.at(-1);
+      const more = count === undefined && last !== undefined && page.length < left.length;
+      return {
+        value: await Promise.all(page.map((image) => toWire(image, isTrue(expand)))),
+        // Absent on the last page: the genuine client follows a null (wire contract 7.3).
+        ...(more ? { nextLink: nextLink(deps.publicUrl, request.url, last.sequence) } : {}),
+      };
+    },
+  );
+
+  app.get(
+    "/images/:id",
+    { schema: { params: ImagePath, querystring: ReadImageQuery, response: { 200: WireImage } } },
+    async (request) =>
+      toWire(await images.get(workspaceOf(request).id, request.params.id), isTrue(request.query.expand)),
+  );
+
+  app.patch(
+    "/images/:id",
+    { schema: { params: ImagePath, body: JsonPatch, response: { 200: WireImage } } },
+    async (request) =>
+      toWire(await images.update(workspaceOf(request).id, request.params.id, toChanges(request.body)), false),
   );
 
   app.delete("/images/:id", { schema: { params: ImagePath } }, async (request) => {
@@ -133,6 +142,11 @@ function hasAll(values: Readonly<Record<string, string>>, filter: string | undef
       const key = equals === -1 ? term : term.slice(0, equals);
       return Object.hasOwn(values, key) && (equals === -1 || values[key] === term.slice(equals + 1));
     });
+}
+
+/** What comes after the last image shown. Its place stays, while positions move when images come and go. */
+function after(images: readonly StoredImage[], sequence: number, oldestFirst: boolean): StoredImage[] {
+  return images.filter((image) => (oldestFirst ? image.sequence > sequence : image.sequence < sequence));
 }
 
 function nextLink(publicUrl: string, address: string, after: number): string {

@@ -107,8 +107,10 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
       if (users.length > 0) throw imageInUse(id, users);
       const operation = await deps.operations.find(workspaceId, image.operationId);
       if (operation !== undefined && !isTerminal(operation.status)) await runner.cancel(operation.id);
-      await store.delete(workspaceId, id);
+      const unusedContent = await store.delete(workspaceId, id);
       await registry.removeTag({ workspaceId, name: image.name }, String(image.version));
+      // Should a build of the same content be under way, its next step makes the folder again.
+      if (unusedContent !== undefined) await folders.remove(unusedContent);
     },
 
     async bundle(workspaceId, id) {

@@ -101,6 +101,7 @@ export function createImageStore<Tables extends ImageTables>(database: Kysely<Ta
           environment_variables: JSON.stringify(image.environmentVariables),
           digest: null,
           built: null,
+          content_key: null,
           operation_id: image.operationId,
           link_secret: image.linkSecret,
           created_at: image.createdAt,
@@ -186,26 +187,44 @@ export function createImageStore<Tables extends ImageTables>(database: Kysely<Ta
     async markReady(
       workspaceId: string,
       id: string,
-      ready: { readonly digest: string; readonly built: BuiltImage; readonly properties: Image["properties"] },
+      ready: {
+        readonly digest: string;
+        readonly built: BuiltImage;
+        readonly contentKey: string;
+        readonly properties: Image["properties"];
+      },
     ): Promise<boolean> {
       const result = await change(workspaceId, id, {
         state: "Succeeded",
         error: null,
         digest: ready.digest,
         built: JSON.stringify(ready.built),
+        content_key: ready.contentKey,
         properties: JSON.stringify(ready.properties),
       }).executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },
 
-    async delete(workspaceId: string, id: string): Promise<void> {
+    /** @returns the content key that no image has any more, if there is one */
+    async delete(workspaceId: string, id: string): Promise<string | undefined> {
       const { name, version } = parseImageId(id);
-      await db
-        .deleteFrom("image")
-        .where("workspace_id", "=", workspaceId)
-        .where("name", "=", name)
-        .where("version", "=", version)
-        .execute();
+      return db.transaction().execute(async (transaction) => {
+        const deleted = await transaction
+          .deleteFrom("image")
+          .where("workspace_id", "=", workspaceId)
+          .where("name", "=", name)
+          .where("version", "=", version)
+          .returning("content_key")
+          .executeTakeFirst();
+        const key = deleted?.content_key ?? undefined;
+        if (key === undefined) return undefined;
+        const other = await transaction
+          .selectFrom("image")
+          .select("name")
+          .where("content_key", "=", key)
+          .executeTakeFirst();
+        return other === undefined ? key : undefined;
+      });
     },
 
     async findLayer(content: string): Promise<string | undefined> {

@@ -23,6 +23,8 @@ export interface ImageTables {
     digest: string | null;
     /** what a finished build leaves: see BuiltImage */
     built: string | null;
+    /** names the application folder of a finished build */
+    content_key: string | null;
     operation_id: string;
     link_secret: string;
     created_at: string;
@@ -58,11 +60,13 @@ export const imageMigration: Migration = {
       .addColumn("environment_variables", "text", (c) => c.notNull())
       .addColumn("digest", "text")
       .addColumn("built", "text")
+      .addColumn("content_key", "text")
       .addColumn("operation_id", "text", (c) => c.notNull())
       .addColumn("link_secret", "text", (c) => c.notNull().unique())
       .addColumn("created_at", "text", (c) => c.notNull())
       .addPrimaryKeyConstraint("image_key", ["workspace_id", "name", "version"])
       .execute();
+    await db.schema.createIndex("image_content").on("image").column("content_key").execute();
     await db.schema
       .createTable("image_model")
       .addColumn("workspace_id", "text", (c) => c.notNull())

@@ -75,7 +75,7 @@ export async function openImageTestRoom(
   const store = createImageStore(database);
   const build = buildImageOperation({ store, registry, blobs, folders, environments, artifacts, models });
   const operations = createOperationStore(database, clock);
-  const runner = createOperationRunner(operations, [build as never], silentLog);
+  const runner = createOperationRunner(operations, [build], silentLog);
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
     usersOf: async () => users,
