@@ -21,6 +21,8 @@ export interface Cgroups {
   /** whether shares of the CPU are enforced, too */
   readonly cpu: boolean;
   create(name: string, limits: CgroupLimits): Promise<Cgroup>;
+  /** How many processes the kernel has killed in it for memory; 0 when there is no such group. */
+  memoryKills(name: string): Promise<number>;
   /** Kills what still runs in it and removes it. */
   remove(name: string): Promise<void>;
 }
@@ -85,6 +87,7 @@ function v2Cgroups(parent: string, group: readonly string[], cpu: boolean): Cgro
       if (cpu) await writeFile(join(own, "cpu.weight"), String(clamp(Math.round(100 * limits.cpu), 1, 10_000)));
       return { folders: [own], memoryFolder: own };
     },
+    memoryKills: (name) => kernelKills(join(parent, ...group, name, "memory.events")),
     remove: (name) => removeFolder(join(parent, ...group, name)),
   };
 }
@@ -111,11 +114,16 @@ function v1Cgroups(memory: string, cpu: string | undefined): Cgroups {
       await writeFile(join(cpuFolder, "cpu.shares"), String(clamp(Math.round(1024 * limits.cpu), 2, 262_144)));
       return { folders: [memoryFolder, cpuFolder], memoryFolder };
     },
+    memoryKills: (name) => kernelKills(join(memory, name, "memory.oom_control")),
     async remove(name) {
       await removeFolder(join(memory, name));
       if (cpu !== undefined) await removeFolder(join(cpu, name));
     },
   };
+}
+
+async function kernelKills(file: string): Promise<number> {
+  return Number(/^oom_kill (\d+)$/m.exec((await readIfAllowed(file)) ?? "")?.[1] ?? 0);
 }
 
 /** The kernel wants memory ≤ memory + swap at every moment, so a limit that rises is written from above, one that falls from below. */
@@ -162,8 +170,13 @@ async function removeFolder(folder: string): Promise<void> {
     const pids = (await readIfAllowed(join(folder, "cgroup.procs")))?.split("\n").map(Number) ?? [];
     // 0 stands for a process of another pid namespace; for kill it would mean our own group.
     for (const pid of pids) if (pid > 0) kill(pid);
-    const error = await rmdir(folder).then(() => undefined, errnoCode);
-    if (error === undefined || error === "ENOENT") return removeIfEmpty(dirname(folder));
+    try {
+      await rmdir(folder);
+      return await removeIfEmpty(dirname(folder));
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return;
+      if (errnoCode(error) !== "EBUSY") throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`The control group ${folder} could not be removed: a process in it does not end.`);

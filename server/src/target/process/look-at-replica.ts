@@ -1,11 +1,12 @@
 import { open } from "node:fs/promises";
 import { ExitReason, ScorerConfig, type ScorerState } from "@slipway/api";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
+import type { Cgroups } from "../../platform/cgroup.ts";
 import { errnoCode } from "../../platform/errors.ts";
 import { identifyProcess, isAlive, type ProcessIdentity } from "../../platform/process-identity.ts";
 import type { ReplicaObservation } from "../target.ts";
 import { askScorer } from "./ask-scorer.ts";
-import { machineRestarted, scorerEnded, scorerSilent, startTooSlow } from "./process-errors.ts";
+import { machineRestarted, scorerEnded, scorerOutOfMemory, scorerSilent, startTooSlow } from "./process-errors.ts";
 import { type ProcessRecord, parseFile, readRecord } from "./process-record.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { scorersOf } from "./scorer-processes.ts";
@@ -33,7 +34,7 @@ export type ReplicaLook =
     };
 
 /** The socket is asked first: a process is ours only if it knows the nonce. Pids tell no more than whether to wait. */
-export async function lookAtReplica(run: RunFolder): Promise<ReplicaLook> {
+export async function lookAtReplica(run: RunFolder, cgroups: Cgroups | undefined): Promise<ReplicaLook> {
   const config = parseFile(ScorerConfig, await readFileIfThere(run.configFile));
   if (config === undefined) return { kind: "absent" };
   const state = await askScorer(config.httpSocket);
@@ -43,7 +44,7 @@ export async function lookAtReplica(run: RunFolder): Promise<ReplicaLook> {
   if (state?.nonce === config.nonce) return { kind: "answering", ...known, state };
   const process = await livingProcess(run, record);
   if (process !== undefined) return { kind: "silent", ...known, process };
-  const cause = await causeOfEnd(run, record);
+  const cause = await causeOfEnd(run, config, record, cgroups);
   return { kind: "gone", ...known, ...(cause && { cause }) };
 }
 
@@ -53,13 +54,26 @@ async function livingProcess(run: RunFolder, record: ProcessRecord | undefined):
   return (await scorersOf(run))[0];
 }
 
-async function causeOfEnd(run: RunFolder, record: ProcessRecord | undefined): Promise<ReplicaObservation["cause"]> {
+async function causeOfEnd(
+  run: RunFolder,
+  config: ScorerConfig,
+  record: ProcessRecord | undefined,
+  cgroups: Cgroups | undefined,
+): Promise<ReplicaObservation["cause"]> {
   if (record === undefined || record.stopped) return undefined;
   const reason = parseFile(ExitReason, await readFileIfThere(run.exitFile));
   if (reason !== undefined) return reason.cause;
   const self = await identifyProcess(process.pid);
   if (self !== undefined && self.bootId !== record.process.bootId) return machineRestarted();
+  if (isLimitedItself(config) && ((await cgroups?.memoryKills(run.replicaId)) ?? 0) > 0) {
+    return scorerOutOfMemory(config.memoryLimitBytes ?? 0);
+  }
   return scorerEnded(await crashOutput(run, record.crashLogOffset));
+}
+
+/** ONNX models run inside the scorer, so it shares their limit; a scorer with workers stands outside of theirs. */
+export function isLimitedItself({ runtime }: Pick<ScorerConfig, "runtime">): boolean {
+  return runtime.kind === "onnx";
 }
 
 const CRASH_TAIL_BYTES = 16 * 1024;

@@ -57,6 +57,15 @@ export function scorerEnded(output: string, exit: { exitCode?: number; signal?: 
   };
 }
 
+export function scorerOutOfMemory(limitBytes: number): Cause {
+  return {
+    code: "OutOfMemory",
+    message: `The replica was stopped because it used more memory than the service may (limit ${Math.round(limitBytes / (1024 * 1024))} MiB).`,
+    nextAction: "Give the service more memory (memory_gb), or load a smaller model.",
+    signal: "SIGKILL",
+  };
+}
+
 export function startTooSlow(startTimeoutMs: number): Cause {
   return {
     code: "StartTimeout",

@@ -15,7 +15,7 @@ import { silentLog } from "../../platform/log.ts";
 import { detectIsolation } from "../../platform/sandbox.ts";
 import { score } from "../score-over-frames.ts";
 import type { Deployment, ReplicaObservation, RunContext } from "../target.ts";
-import { type ConformanceWorld, type DeploymentWishes, targetConformance } from "../target-conformance.ts";
+import { type ConformanceWorld, type DeploymentWishes, eventually, targetConformance } from "../target-conformance.ts";
 import { createProcessTarget, type ProcessTargetOptions, stopAllReplicas } from "./process-target.ts";
 import { runFolder } from "./run-folder.ts";
 import { scorersOf } from "./scorer-processes.ts";
@@ -283,6 +283,66 @@ describe("process target", () => {
       expect(groups).not.toContain(world.cgroupName);
     }));
 
+  test("scripts find their models where v1 put them", () =>
+    withWorld({}, async (world) => {
+      const { bundle, ...settings } = await world.deployment(
+        "import glob, os\n\ndef run(data):\n    root = os.environ['AZUREML_MODEL_DIR']\n    names = glob.glob(root + '/**/*.pkl', recursive=True)\n    return [open(name).read() for name in sorted(names)], root, os.environ['AML_APP_ROOT'], os.getcwd()\n",
+      );
+      const models = ["ridge", "tree"].map((name) => ({
+        id: `${name}:3`,
+        name,
+        version: 3,
+        folder: join(bundle.appRoot, "azureml-models", name, "3"),
+      }));
+      for (const { name, folder } of models) {
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, "model.pkl"), name);
+      }
+      const tell = async (id: string, used: typeof models) => {
+        const applied = await world.target.apply({ ...settings, id, bundle: { ...bundle, models: used } }, context());
+        const [replica] = applied.replicas;
+        if (replica === undefined) throw new Error("One replica was asked for.");
+        return JSON.parse((await score(replica, "[]")).text);
+      };
+      const root = bundle.appRoot;
+      expect(await tell(newShortId(), models)).toEqual([["ridge", "tree"], `${root}/azureml-models`, root, root]);
+      expect(await tell(newShortId(), models.slice(0, 1))).toEqual([
+        ["ridge"],
+        `${root}/azureml-models/ridge/3`,
+        root,
+        root,
+      ]);
+    }));
+
+  test("an ONNX model answers without Python, and is held to its memory", () =>
+    withWorld({}, async (world) => {
+      const { bundle, ...settings } = await world.deployment("");
+      const folder = join(bundle.appRoot, "azureml-models", "zeros", "1");
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, "zeros.onnx"), zerosModel());
+      const { environmentRoot: _, entryScript: __, ...common } = bundle;
+      const deployment: Deployment = {
+        ...settings,
+        bundle: { ...common, runtime: "onnx", models: [{ id: "zeros:1", name: "zeros", version: 1, folder }] },
+      };
+      const applied = await world.target.apply(deployment, context());
+      expect(applied.state).toBe("ready");
+      const [replica] = applied.replicas;
+      if (replica === undefined) throw new Error("One replica was asked for.");
+      expect((await score(replica, '{"shape": [2]}')).text).toContain("[0,0]");
+      if (world.options.cgroups === undefined) return;
+      await expect(score(replica, '{"shape": [1000000000]}')).rejects.toThrow();
+      await eventually(async () =>
+        expect(await world.target.observe(deployment)).toMatchObject({
+          replicas: [{ state: "stopped", cause: { code: "OutOfMemory" } }],
+        }),
+      );
+      expect(await world.target.apply(deployment, context())).toMatchObject({
+        state: "ready",
+        replicas: [{ restarts: 1 }],
+      });
+    }));
+
   test("an id that is no name for a folder is refused", () =>
     withWorld({}, async (world) => {
       const deployment = await world.deployment(WHO);
@@ -308,6 +368,27 @@ def run(data):
         found = type(error).__name__
     return {"found": found, "user": os.getuid(), "home": os.stat(os.environ["HOME"]).st_uid}
 `;
+
+/** An ONNX model of one node, ConstantOfShape: as many zeros as it is asked for. Protocol buffers, written by hand. */
+function zerosModel(): Buffer {
+  const field = (number: number, content: Buffer | string) => {
+    const bytes = Buffer.from(content);
+    return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  };
+  const integer = (number: number, value: number) => Buffer.from([number << 3, value]);
+  const tensor = (name: string, elementType: number, dimension: Buffer) => {
+    const shape = field(2, field(1, dimension));
+    return Buffer.concat([field(1, name), field(2, field(1, Buffer.concat([integer(1, elementType), shape])))]);
+  };
+  const node = Buffer.concat([field(1, "shape"), field(2, "zeros"), field(4, "ConstantOfShape")]);
+  const graph = Buffer.concat([
+    field(1, node),
+    field(2, "zeros"),
+    field(11, tensor("shape", 7, integer(1, 1))),
+    field(12, tensor("zeros", 1, field(2, "n"))),
+  ]);
+  return Buffer.concat([integer(1, 8), field(7, graph), field(8, integer(2, 13))]);
+}
 
 function context(): RunContext {
   return { signal: AbortSignal.timeout(60_000), say: () => undefined };

@@ -32,15 +32,17 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
   const { folder: root, log, clock } = options;
   const startOptions: StartOptions = { ...options, shortFolderRoot: options.shortFolderRoot ?? tmpdir() };
   const lock = createKeyedLock();
+  const look = (run: RunFolder) => lookAtReplica(run, options.cgroups);
 
   async function observe(deployment: Deployment): Promise<Observation> {
     const runs = replicasOf(deployment);
-    const looks = await Promise.all(runs.map(lookAtReplica));
+    const looks = await Promise.all(runs.map(look));
     const nowMs = clock.now().getTime();
-    const replicas = looks.map((look, index) => describe(runs[index]?.replicaId ?? "", look, nowMs));
-    if (looks.every((look) => look.kind === "absent"))
-      return { state: "absent", replicas: [], enforcement: enforcement() };
-    return { ...summarize(replicas), enforcement: enforcement() };
+    const replicas = looks.map((found, index) => describe(runs[index]?.replicaId ?? "", found, nowMs));
+    if (looks.every((found) => found.kind === "absent")) {
+      return { state: "absent", replicas: [], enforcement: enforcement(deployment) };
+    }
+    return { ...summarize(replicas), enforcement: enforcement(deployment) };
   }
 
   async function apply(deployment: Deployment, context: RunContext): Promise<Observation> {
@@ -48,7 +50,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     const replicas = await Promise.all(
       replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context)),
     );
-    return { ...summarize(replicas), enforcement: enforcement() };
+    return { ...summarize(replicas), enforcement: enforcement(deployment) };
   }
 
   async function bringUp(
@@ -60,7 +62,11 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     const name = `replica ${index + 1} of ${deployment.replicas}`;
     try {
       // One start at a time: two calls for one deployment must not make two scorers.
-      await lock(run.replicaId, () => ensureStarted(deployment, run, name, context));
+      const start = () => lock(run.replicaId, () => ensureStarted(deployment, run, name, context));
+      for (let waitMs = await start(); waitMs > 0; waitMs = await start()) {
+        context.say(`Waiting ${Math.ceil(waitMs / 1000)} s before ${name} is started again.`);
+        await pause(waitMs, context.signal);
+      }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       log.warn("a replica could not be started", { replica: run.replicaId, error });
@@ -69,20 +75,21 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     return untilSettled(run, name, context);
   }
 
+  /** @returns milliseconds to wait before asking again: it failed too often to be started at once */
   async function ensureStarted(
     deployment: Deployment,
     run: RunFolder,
     name: string,
     { signal, say }: RunContext,
-  ): Promise<void> {
+  ): Promise<number> {
     signal.throwIfAborted();
-    const look = await lookAtReplica(run);
-    if (isOnItsWay(look, clock.now().getTime())) return;
-    const restart = restartAfter(look, clock.now().getTime());
-    if (restart.delayMs > 0) say(`Waiting ${Math.ceil(restart.delayMs / 1000)} s before ${name} is started again.`);
-    await pause(restart.delayMs, signal);
+    const found = await look(run);
+    const nowMs = clock.now().getTime();
+    if (isOnItsWay(found, nowMs)) return 0;
+    const restart = restartAfter(found, nowMs);
+    if (restart.delayMs > 0) return restart.delayMs;
     // Also when nothing seems to run: what a crash or an outside hand left must not share the folder with the new scorer.
-    await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(look) });
+    await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(found) });
     say(`Starting ${name}.`);
     log.info("starting a replica", {
       replica: run.replicaId,
@@ -90,14 +97,15 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
       restarts: restart.count.restarts,
     });
     await startReplica(deployment, run, restart.count, startOptions);
+    return 0;
   }
 
   async function untilSettled(run: RunFolder, name: string, { signal, say }: RunContext): Promise<ReplicaObservation> {
     for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(MAX_POLL_MS, pauseMs * 1.3)) {
-      const look = await lookAtReplica(run);
+      const found = await look(run);
       const now = clock.now();
-      const replica = describe(run.replicaId, look, now.getTime());
-      await remember(run, look, replica, now.toISOString());
+      const replica = describe(run.replicaId, found, now.getTime());
+      await remember(run, found, replica, now.toISOString());
       if (replica.state === "ready") say(`Ready: ${name}${times(replica)}.`);
       if (replica.state !== "starting") return replica;
       await pause(pauseMs, signal);
@@ -123,13 +131,14 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     return Array.from({ length: deployment.replicas }, (_, index) => runFolder(root, deployment.id, index));
   }
 
-  function enforcement(): string {
+  function enforcement({ bundle }: Deployment): string {
     const { cgroups, isolation } = options;
+    const isPython = bundle.runtime === "python";
     const kernel = cgroups?.memory === "cgroup-v2" ? "cgroup v2" : "cgroup v1";
-    const memory =
-      cgroups === undefined ? "watched, as control groups are not writable here" : `hard limit by ${kernel}`;
+    const watched = `${isPython ? "watched" : "not limited"}, as control groups are not writable here`;
+    const memory = cgroups === undefined ? watched : `hard limit by ${kernel}`;
     const cpu = cgroups?.cpu ? `weight by ${kernel}` : "number of threads only";
-    return `Memory: ${memory}. CPU: ${cpu}. ${isolation.description}`;
+    return `Memory: ${memory}. CPU: ${cpu}.${isPython ? ` ${isolation.description}` : ""}`;
   }
 
   return {

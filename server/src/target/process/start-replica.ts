@@ -3,12 +3,13 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
-import { type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
+import { type Cgroup, type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { newSecret } from "../../platform/ids.ts";
 import { identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { SAFE_ENV } from "../../platform/sandbox.ts";
 import type { Deployment } from "../target.ts";
+import { isLimitedItself } from "./look-at-replica.ts";
 import { scorerNotStarted } from "./process-errors.ts";
 import { type ProcessRecord, writeRecord } from "./process-record.ts";
 import { type RunFolder, socketPaths } from "./run-folder.ts";
@@ -42,13 +43,16 @@ export async function startReplica(
   options: StartOptions,
 ): Promise<void> {
   await mkdir(run.logs, { recursive: true, mode: 0o700 });
-  const config = await scorerConfig(deployment, run, options);
+  const cgroup = await options.cgroups?.create(run.replicaId, deployment);
+  const config = await scorerConfig(deployment, run, cgroup, options);
   for (const stale of [config.httpSocket, config.framesSocket, run.exitFile]) await rm(stale, { force: true });
   await writeFileAtomically(run.configFile, `${JSON.stringify(config, undefined, 2)}\n`);
   await using crashLog = await openCrashLog(run);
   const { size } = await crashLog.stat();
   const startedAt = options.clock.now().toISOString();
-  const process = await spawnScorer(run, crashLog.fd, options);
+  const command = [options.nodePath, ...options.execArgv, options.scorerMain, run.folder];
+  const limited = cgroup !== undefined && isLimitedItself(config) ? joinCgroup(cgroup, command) : command;
+  const process = await spawnScorer(run, limited, crashLog.fd, options);
   const record: ProcessRecord = {
     process,
     nonce: config.nonce,
@@ -62,8 +66,12 @@ export async function startReplica(
   await writeRecord(run, record);
 }
 
-async function scorerConfig(deployment: Deployment, run: RunFolder, options: StartOptions): Promise<ScorerConfig> {
-  const cgroup = await options.cgroups?.create(run.replicaId, deployment);
+async function scorerConfig(
+  deployment: Deployment,
+  run: RunFolder,
+  cgroup: Cgroup | undefined,
+  options: StartOptions,
+): Promise<ScorerConfig> {
   const runtime = await scorerRuntime(deployment, run, options);
   if (runtime.kind === "python") {
     runtime.env = { ...outerEnvironment(options) };
@@ -103,8 +111,13 @@ async function openCrashLog(run: RunFolder) {
   return open(run.crashLog, "a", 0o600);
 }
 
-async function spawnScorer(run: RunFolder, output: number, options: StartOptions): Promise<ProcessIdentity> {
-  const child = spawn(options.nodePath, [...options.execArgv, options.scorerMain, run.folder], {
+async function spawnScorer(
+  run: RunFolder,
+  [program = "", ...args]: readonly string[],
+  output: number,
+  options: StartOptions,
+): Promise<ProcessIdentity> {
+  const child = spawn(program, args, {
     cwd: "/",
     // A scorer that was compiled once starts in about half the time.
     env: { ...outerEnvironment(options), NODE_COMPILE_CACHE: join(dirname(run.folder), "compile-cache") },
