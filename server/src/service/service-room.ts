@@ -37,11 +37,13 @@ export interface ServiceRoomDependencies {
     readonly allowOpen: boolean;
   };
   readonly log: Log;
+  /** how often the reconciler looks; for tests */
+  readonly lookEveryMs?: number;
 }
 
 /** The room's parts, wired. The runner needs the definitions and the services need the runner: hence two stages. */
 export function createServiceRoom(dependencies: ServiceRoomDependencies) {
-  const { store, images, models, workspaces, operations, secrets, issueToken, log } = dependencies;
+  const { store, images, models, workspaces, operations, secrets, issueToken, log, lookEveryMs } = dependencies;
   const { controlSocket, routesFile, publicUrl, allowOpen } = dependencies.gateway;
   const deployments = createDeployments(dependencies);
   const addresses = createServiceAddresses(workspaces, publicUrl);
@@ -70,7 +72,12 @@ export function createServiceRoom(dependencies: ServiceRoomDependencies) {
       return {
         services: createServiceService({ store, images, deployments, addresses, runner, operations, secrets }),
         credentials: createServiceCredentials({ store, runner, secrets, addresses, issueToken }),
-        reconciler: createServiceReconciler({ ...surroundings, runner, operations }),
+        reconciler: createServiceReconciler({
+          ...surroundings,
+          runner,
+          operations,
+          ...(lookEveryMs === undefined ? {} : { lookEveryMs }),
+        }),
       };
     },
   };
