@@ -1,9 +1,10 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { scorerMain } from "@slipway/scoring";
@@ -197,6 +198,22 @@ describe("process target", () => {
       await world.target.remove(deployment, context());
       expect(await world.running(deployment)).toBe(0);
     }));
+
+  test.each([0, 5, 20, 60, 150, 400])(
+    "SIGKILLed %i ms into a start, the control plane finds one scorer or starts one",
+    (delayMs) =>
+      withWorld({}, async (world) => {
+        const deployment = await world.deployment(WHO);
+        const victim = await controlPlaneThatApplies(world, deployment);
+        await once(victim.stdout, "data");
+        await sleep(delayMs);
+        victim.kill("SIGKILL");
+        await once(victim, "exit");
+        const applied = await world.target.apply(deployment, context());
+        expect(applied).toMatchObject({ state: "ready", replicas: [{ restarts: 0 }] });
+        expect(await world.running(deployment)).toBe(1);
+      }),
+  );
 
   test("stopping everything and starting again is no restart", () =>
     withWorld({}, async (world) => {
@@ -392,6 +409,16 @@ function zerosModel(): Buffer {
 
 function context(): RunContext {
   return { signal: AbortSignal.timeout(60_000), say: () => undefined };
+}
+
+/** Another process with the same target, which begins to apply at once and prints what the target says. */
+async function controlPlaneThatApplies(world: ProcessWorld, deployment: Deployment) {
+  const { isolation: _, cgroups: __, log: ___, clock: ____, ...plain } = world.options;
+  const program = fileURLToPath(new URL("testing/apply-in-another-process.ts", import.meta.url));
+  const order = JSON.stringify({ options: plain, group: world.cgroupName, deployment });
+  return spawn(process.execPath, ["--conditions=slipway-source", program, order], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 }
 
 async function withWorld(wishes: WorldWishes, work: (world: ProcessWorld) => Promise<void>): Promise<void> {
