@@ -31,7 +31,7 @@ export function ensureGenuineClient() {
 }
 
 /** uv has names of its own for pip's settings. */
-function indexSettings(env) {
+export function indexSettings(env) {
   return {
     ...env,
     UV_DEFAULT_INDEX: env.UV_DEFAULT_INDEX ?? env.UV_INDEX_URL ?? env.PIP_INDEX_URL,

@@ -10,6 +10,7 @@ import colors from "picocolors";
 import { ensureDebianPackages } from "./debian-packages.js";
 import { drawAnswer } from "./quickstart/draw-digit.js";
 import { startServer } from "./quickstart/own-server.js";
+import { makePythonEnvironment } from "./quickstart/python-environment.js";
 import { keepAsking } from "./quickstart/traffic.js";
 
 // The checkout's packages are used from their sources.
@@ -47,10 +48,9 @@ try {
 
   server = await step("Start Slipway", () => startServer(join(folder, "data"), signal));
   await step("Train two models with scikit-learn", async ({ now, log }) => {
-    const python = join(folder, "venv", "bin", "python");
     now("making a Python environment");
-    await run("python3", ["-m", "venv", join(folder, "venv")], { signal });
-    await run(python, ["-m", "pip", "install", "--quiet", "scikit-learn==1.7.2"], { signal });
+    const python = await makePythonEnvironment(join(folder, "venv"), ["scikit-learn==1.7.2"], signal);
+    now("training");
     const { stdout } = await run(python, [join(example, "train.py"), folder], { signal });
     for (const line of stdout.trim().split("\n")) log(line);
   });
@@ -66,11 +66,7 @@ try {
 
   const score = await services.scorer(NAME);
   const [first] = await score(sampleInput);
-  say(
-    "",
-    drawAnswer(sample.data[0], first.probabilities, `Model 1 sees a ${first.digit}. It is a ${sample.label}.`),
-    "",
-  );
+  say("", drawAnswer(sample.data[0], first.probabilities, `Model 1 reads ${first.digit}; it is ${sample.label}.`), "");
 
   const traffic = keepAsking(() => score(sampleInput));
   await updateService(session, {
@@ -88,7 +84,7 @@ try {
   const [second] = await score(sampleInput);
   say(
     "",
-    drawAnswer(sample.data[0], second.probabilities, `Model 2 sees a ${second.digit}. It is a ${sample.label}.`),
+    drawAnswer(sample.data[0], second.probabilities, `Model 2 reads ${second.digit}; it is ${sample.label}.`),
     "",
   );
   say("Its log says:", colors.dim((await services.logs(NAME)).trim().split("\n").slice(-4).join("\n")), "");
