@@ -28,7 +28,12 @@ export const EnvironmentImageRequest = Type.Object({
           condaDependencies: optional(Type.Record(Type.String(), Type.Unknown())),
         }),
       ),
-      docker: optional(Type.Object({ baseDockerfile: optional(Type.String()) })),
+      docker: optional(
+        Type.Object({
+          baseDockerfile: optional(Type.String()),
+          baseImageRegistry: optional(Type.Record(Type.String(), Type.Unknown())),
+        }),
+      ),
     }),
   ),
 });

@@ -406,16 +406,20 @@ async function createGateway(folder: string) {
   const socket = join(folder, "control.sock");
   const routesFile = join(folder, "gateway", "routes.json");
   const snapshots: RouteSnapshot[] = [];
-  const settings = { inFlight: 0, drained: [] as string[], down: false };
+  const settings = { inFlight: 0, drained: [] as string[], down: false, newerInForce: 0 };
   const server = createHttpServer(async (request, response) => {
     if (settings.down) return response.destroy();
-    if (request.method === "PUT") snapshots.push(JSON.parse(await readFile(routesFile, "utf8")));
+    if (request.method === "PUT") {
+      const snapshot: RouteSnapshot = JSON.parse(await readFile(routesFile, "utf8"));
+      if (snapshot.version < settings.newerInForce) response.statusCode = 409;
+      else snapshots.push(snapshot);
+    }
     const inFlight = /^\/replicas\/([^/]+)\/in-flight/.exec(request.url ?? "");
     if (inFlight) {
       settings.drained.push(inFlight[1] ?? "");
       return response.end(JSON.stringify({ inFlight: settings.inFlight }));
     }
-    const routesVersion = snapshots.at(-1)?.version ?? 0;
+    const routesVersion = Math.max(snapshots.at(-1)?.version ?? 0, settings.newerInForce);
     return response.end(JSON.stringify({ routesVersion, port: 1, pid: 1, unreachableReplicas: [] }));
   });
   await once(server.listen(socket), "listening");

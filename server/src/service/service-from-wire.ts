@@ -5,7 +5,7 @@ import { certificateUnsupported, settingUnsupported } from "./service-errors.ts"
 import type { CreateServiceRequest, RequestedSettings } from "./service-request.ts";
 
 /** Members of a create that reads give back as they came. `sslKey` is none of them: a secret does not belong there. */
-const givenBack = ["cname", "dnsNameLabel", "location", "environmentImageRequest"] as const;
+const givenBack = ["cname", "dnsNameLabel", "location"] as const;
 
 /** @throws {AppError} CertificateUnsupported, SettingUnsupported */
 export function createRequest(body: CreateServiceBody): CreateServiceRequest {
@@ -34,10 +34,20 @@ export function createRequest(body: CreateServiceBody): CreateServiceRequest {
     eventHubEnabled: dataCollection?.eventHubEnabled ?? undefined,
     primaryKey: keys?.primaryKey ?? undefined,
     secondaryKey: keys?.secondaryKey ?? undefined,
-    wireExtras: Object.fromEntries(
-      givenBack.flatMap((member) => (body[member] == null ? [] : [[member, body[member]]])),
-    ),
+    wireExtras: {
+      ...Object.fromEntries(givenBack.flatMap((member) => (body[member] == null ? [] : [[member, body[member]]]))),
+      ...(environmentImageRequest ? { environmentImageRequest: withoutPassword(environmentImageRequest) } : {}),
+    },
   };
+}
+
+/** What is given back to every reader must not hold the password of somebody's registry. */
+export function withoutPassword(request: EnvironmentImageRequest): EnvironmentImageRequest {
+  const { environment } = request;
+  const registry = environment?.docker?.baseImageRegistry;
+  if (!registry) return request;
+  const docker = { ...environment.docker, baseImageRegistry: { ...registry, password: null } };
+  return { ...request, environment: { ...environment, docker } };
 }
 
 /** The image that an `environmentImageRequest` asks for (wire contract, section 13.1). */

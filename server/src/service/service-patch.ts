@@ -2,7 +2,7 @@ import { EnvironmentImageRequest, type JsonPatch } from "@slipway/api";
 import { type Static, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
 import { certificateUnsupported, patchInvalid, settingUnsupported } from "./service-errors.ts";
-import { bytes, imageRequest } from "./service-from-wire.ts";
+import { bytes, imageRequest, withoutPassword } from "./service-from-wire.ts";
 import type { ServiceChanges } from "./service-request.ts";
 
 type Apply = (value: unknown, fail: (why: string) => Error, path: string) => ServiceChanges;
@@ -36,7 +36,7 @@ const members: Readonly<Record<string, Apply>> = {
   })),
   "/environmentImageRequest": member(EnvironmentImageRequest, (request) => ({
     imageRequest: imageRequest(request),
-    wireExtras: { environmentImageRequest: request },
+    wireExtras: { environmentImageRequest: withoutPassword(request) },
   })),
   "/kvTags": member(Type.Union([texts, Type.Null()]), (tags) => ({ tags: tags ?? {} })),
   "/description": member(Type.Union([Type.String(), Type.Null()]), (description) => ({ description })),

@@ -100,13 +100,18 @@ describe("create and read", () => {
         name: "myenv",
         environmentVariables: { AZUREML_ENTRY_SCRIPT: "score.py" },
         python: { condaDependencies: { dependencies: ["python=3.11", { pip: ["numpy"] }] } },
-        docker: { enabled: false, baseDockerfile: null },
+        docker: { enabled: false, baseDockerfile: null, baseImageRegistry: { username: "u", password: "secret" } },
       },
     };
     await deployed({ imageId: null, environmentImageRequest });
     const { body } = await call("GET", "/services/digits?expand=true");
     expect(body).toMatchObject({ state: "Healthy", imageId: "digits:2", models: [{ id: "digits:1" }] });
-    expect(body.environmentImageRequest).toEqual(environmentImageRequest);
+    const { docker, ...environment } = environmentImageRequest.environment;
+    const baseImageRegistry = { ...docker.baseImageRegistry, password: null };
+    expect(body.environmentImageRequest).toEqual({
+      ...environmentImageRequest,
+      environment: { ...environment, docker: { ...docker, baseImageRegistry } },
+    });
     expect(body).not.toHaveProperty("imageDetails");
     const image = await plane.images.get(fixture.workspace.id, "digits:2");
     expect(image.condaFile).toContain("python=3.11");
