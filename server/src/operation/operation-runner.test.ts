@@ -122,6 +122,16 @@ describe("steps", () => {
   });
 });
 
+it("definitions may come after the runner, which rooms need to make them", async () => {
+  const definitions: OperationDefinition<unknown, State>[] = [];
+  const runner = createOperationRunner(store, definitions, silentLog);
+  runners.push(runner);
+  definitions.push(operation({ one: async () => undefined }));
+  await runner.start();
+  expect((await ended(runner, await enqueue(runner))).status).toBe("Succeeded");
+  await expect(enqueue(runner, "q", "unknown")).rejects.toThrow("unknown");
+});
+
 describe("queues", () => {
   it("keep the order of making; others do not wait for them", async () => {
     const order: string[] = [];
