@@ -3,6 +3,7 @@ import { type Workspace, workspaceResourceId } from "../workspace/index.ts";
 import { CONFIGURE_SERVICE } from "./configure-service.operation.ts";
 import { DELETE_SERVICE } from "./delete-service.operation.ts";
 import { DEPLOY_SERVICE, type DeployInput, WAIT_FOR_IMAGE } from "./deploy-service.operation.ts";
+import { undefinedIfNotFound } from "./service-errors.ts";
 
 /**
  * What the wire shows of service operations. A deploy that ended at the image's build points to the build's log, any other
@@ -25,7 +26,7 @@ export function describeServiceOperations(
     [DEPLOY_SERVICE]: async (operation, workspace) => {
       const building = operation.step === WAIT_FOR_IMAGE;
       const { imageId } = (operation.input as DeployInput).settings;
-      const operationLog = building ? await buildLogUrl(workspace, imageId) : undefined;
+      const operationLog = building ? await buildLogUrl(workspace, imageId).catch(undefinedIfNotFound) : undefined;
       return {
         ...common(operation, workspace),
         subOperationType: operationLog === undefined ? "DeployService" : "BuildImage",

@@ -137,6 +137,12 @@ export const gatewayUnreachable = (cause: unknown) =>
     cause,
   });
 
+/** For `catch`: what is gone is no error here. */
+export function undefinedIfNotFound(error: unknown): undefined {
+  if (error instanceof AppError && error.kind === "notFound") return undefined;
+  throw error;
+}
+
 function round(value: number): number {
   return Math.floor(value * 100) / 100;
 }

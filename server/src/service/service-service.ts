@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from "node:util";
 import { parseComputeType } from "../compute/index.ts";
 import type { Image, ImageReader } from "../image/index.ts";
 import type { OperationRunner, OperationStore } from "../operation/index.ts";
-import { AppError } from "../platform/errors.ts";
 import { newHexId } from "../platform/ids.ts";
 import type { SecretBox } from "../secret/index.ts";
 import { checkCreate, checkImage, checkName, checkResources } from "./check-service.ts";
@@ -12,7 +11,7 @@ import { DEPLOY_SERVICE, type DeployInput } from "./deploy-service.operation.ts"
 import type { Deployments } from "./deployments.ts";
 import { errorOf, type RevisionSettings, type Service, serviceQueue } from "./service.ts";
 import type { ServiceAddresses } from "./service-address.ts";
-import { computeTypeChanged, serviceExists, serviceNotFound } from "./service-errors.ts";
+import { computeTypeChanged, serviceExists, serviceNotFound, undefinedIfNotFound } from "./service-errors.ts";
 import { matches, type ServiceFilter } from "./service-filter.ts";
 import { makeKey } from "./service-keys.ts";
 import { composeLogs } from "./service-logs.ts";
@@ -238,11 +237,6 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
       return composeLogs({ operation, revision, replicaLog, error: errorOf(service) }, tail);
     },
   };
-}
-
-function undefinedIfNotFound(error: unknown): undefined {
-  if (error instanceof AppError && error.kind === "notFound") return undefined;
-  throw error;
 }
 
 function checkOverwrite(existing: Service, request: CreateServiceRequest): void {
