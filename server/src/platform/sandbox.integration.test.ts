@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -79,7 +79,8 @@ describe.runIf(isRoot)("another user id without bubblewrap", () => {
     );
     expect(Number(user)).toBeGreaterThan(20_000);
     expect(owner).toBe(user);
-    await rm(home, { recursive: true });
+    await isolation.discardHome(join(folder, "home"));
+    await expect(stat(home)).rejects.toThrow("ENOENT");
   });
 
   test("it is refused when it could not reach what it needs, naming the folder", async () => {
@@ -94,7 +95,9 @@ describe("every kind", () => {
   const kinds = [["bubblewrap", "user"], ["user"], []] as const;
 
   test.each(kinds.map((kind) => [kind]))("%j hands variables over as they are", async (kind) => {
-    expect(await run(await detect(kind), 'printf "%s" "$GREETING"')).toContain("it's\n$HOME");
+    const isolation = await detect(kind);
+    expect(await run(isolation, 'printf "%s" "$GREETING"')).toContain("it's\n$HOME");
+    await isolation.discardHome(join(folder, "home"));
   });
 
   test.each(kinds.map((kind) => [kind]))("%j makes the home anew, and follows no link in it", async (kind) => {
@@ -102,10 +105,12 @@ describe("every kind", () => {
     await writeFile(victim, "untouched");
     await mkdir(join(folder, "home"));
     await symlink(victim, join(folder, "home", ".environment"));
-    await run(await detect(kind), ":");
+    const isolation = await detect(kind);
+    await run(isolation, ":");
     await rm(join(folder, "home"), { recursive: true });
     await symlink(folder, join(folder, "home"));
-    await run(await detect(kind), ":");
+    await run(isolation, ":");
+    await isolation.discardHome(join(folder, "home"));
     expect(await readFile(victim, "utf8")).toBe("untouched");
   });
 

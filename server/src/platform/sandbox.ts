@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -35,6 +36,8 @@ export interface Isolation {
    * @throws {AppError} EnvironmentVariableInvalid: its name is no identifier, or its value has a NUL
    */
   wrap(request: SandboxRequest): Promise<readonly string[]>;
+  /** Deletes the private home that `wrap` made for this `home`, wherever it lies. Gone already is success. */
+  discardHome(home: string): Promise<void>;
 }
 
 export interface IsolationOptions {
@@ -92,6 +95,7 @@ function bubblewrapIsolation(range: UserRange | undefined, hidden: readonly stri
         ...withEnvironment(SANDBOX_HOME, request.command),
       ];
     },
+    discardHome,
   };
 }
 
@@ -102,11 +106,11 @@ function userIsolation(range: UserRange, reasons: readonly string[]): Isolation 
     description: `User code runs under user ids of its own, but sees the files of this machine that everybody may read${inBrackets(reasons)}.`,
     async wrap(request) {
       const user = userOf(range, request.owner);
-      // The way to `request.home` leads through folders that are closed to others.
-      const home = join(tmpdir(), `home-${user}`);
+      const home = reachableHome(request.home);
       await makeHome(request, home, home, user);
       return [...dropTo("setpriv", user), ...withEnvironment(home, request.command)];
     },
+    discardHome: (home) => rm(reachableHome(home), { recursive: true, force: true }),
   };
 }
 
@@ -119,7 +123,17 @@ function noIsolation(reasons: readonly string[]): Isolation {
       await makeHome(request, request.home, request.home, undefined);
       return withEnvironment(request.home, request.command);
     },
+    discardHome,
   };
+}
+
+function discardHome(home: string): Promise<void> {
+  return rm(home, { recursive: true, force: true });
+}
+
+/** For programs of another user: the way to `home` itself leads through folders that are closed to others. */
+function reachableHome(home: string): string {
+  return join(tmpdir(), `home-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`);
 }
 
 function inBrackets(reasons: readonly string[]): string {
@@ -180,6 +194,7 @@ async function problemOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "isolation-probe-"));
+  const home = join(folder, "home");
   try {
     const wrapped = await isolation.wrap({
       command,
@@ -187,7 +202,7 @@ async function problemOf(
       owner: "probe",
       readable: [],
       workingFolder: "/",
-      home: join(folder, "home"),
+      home,
     });
     const result = await runCommand(wrapped, {
       env: SAFE_ENV,
@@ -199,6 +214,7 @@ async function problemOf(
     signal.throwIfAborted();
     return error instanceof Error ? error.message : String(error);
   } finally {
+    await isolation.discardHome(home);
     await rm(folder, { recursive: true, force: true });
   }
 }

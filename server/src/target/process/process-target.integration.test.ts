@@ -155,13 +155,16 @@ describe("process target", () => {
   test.runIf(process.getuid?.() === 0)("with other user ids only, user code cannot read secrets", async () => {
     await withWorld({ kinds: ["user"], python: "/usr/bin/python3" }, async (world) => {
       expect(world.options.isolation.kind).toBe("user");
-      const deployment = await world.deployment(WHO);
-      const [replica] = (await world.target.apply(deployment, context())).replicas;
-      if (replica === undefined) throw new Error("One replica was asked for.");
-      const answer = JSON.parse((await score(replica, JSON.stringify(world.secret.file))).text);
-      expect(answer.found).toBe("PermissionError");
-      expect(answer.user).toBeGreaterThan(20_000);
-      expect(answer.home).toBe(answer.user);
+      const deployment = await world.deployment(WHO, { replicas: 2 });
+      const applied = await world.target.apply(deployment, context());
+      expect(applied.state).toBe("ready");
+      for (const replica of applied.replicas) {
+        const answer = JSON.parse((await score(replica, JSON.stringify(world.secret.file))).text);
+        expect(answer.found).toBe("PermissionError");
+        expect(answer.user).toBeGreaterThan(20_000);
+        expect(answer.home).toBe(answer.user);
+      }
+      await world.target.remove(deployment, context());
     });
   });
 

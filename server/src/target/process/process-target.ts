@@ -121,6 +121,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
         lock(run.replicaId, async () => {
           await stopReplica(run, { cgroups: options.cgroups, signal });
           await retireLogs(root, id, run);
+          await options.isolation.discardHome(run.home);
           await rm(run.folder, { recursive: true, force: true });
         }),
       ),
