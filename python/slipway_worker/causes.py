@@ -93,6 +93,7 @@ class CauseFinder(object):
     def place(self, error):
         """`file` and `line` of the innermost frame in the user's own code, else of the innermost frame that is not ours."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
+        frames = [frame for frame in frames if not frame.filename.startswith("<")] or frames
         own = [frame for frame in frames if self._is_own(frame.filename)]
         # A generated driver only hands the call on to the user's script.
         beyond_entry = [frame for frame in own if os.path.realpath(frame.filename) != self._entry_script]
@@ -125,6 +126,9 @@ class CauseFinder(object):
         return cause
 
     def _is_own(self, filename):
+        if filename.startswith("<"):
+            # `<frozen posixpath>`, `<string>`: no files, though they look like some in the working folder.
+            return False
         path = os.path.realpath(filename)
         return path.startswith(self._app_root + os.sep) and os.sep + "site-packages" + os.sep not in path
 
@@ -132,6 +136,8 @@ class CauseFinder(object):
         return isinstance(filename, str) and filename.endswith(".py") and self._is_own(filename)
 
     def _short(self, filename):
+        if filename.startswith("<"):
+            return filename
         path = os.path.realpath(filename)
         if path.startswith(self._app_root + os.sep):
             return path[len(self._app_root) + 1 :]

@@ -68,11 +68,15 @@ class Worker(object):
         start = self._handshake()
         self._scoring_seconds = start["scoringTimeoutMs"] / 1000.0
         self._failure_status = 500 if start["legacyStatusCodes"] else 424
+        for library in ("OMP", "OPENBLAS", "MKL"):
+            # Here and not in the environment of the process, which a sandbox may replace.
+            os.environ.setdefault(library + "_NUM_THREADS", str(start["threads"]))
         self._causes = CauseFinder(start["appRoot"], start["entryScript"])
         # A thread of its own in C: it can tell where the script hangs even while that holds the interpreter's lock.
         faulthandler.dump_traceback_later(start["startTimeoutMs"] / 1000.0)
         report = self._start_script(start)
         faulthandler.cancel_dump_traceback_later()
+        self.in_user_code = "failed" in report
         self._frames.put_event(report)
         self._frames.flush()
         signal.signal(signal.SIGALRM, _on_alarm)

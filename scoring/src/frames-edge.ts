@@ -9,13 +9,16 @@ import type { RotatingLog } from "./rotating-log.ts";
 export interface FramesEdge {
   peers(): number;
   announceDraining(): void;
-  close(): void;
+  /** Lets answers reach the gateway, for two seconds. */
+  close(): Promise<void>;
 }
 
 /** Heads are small; a frame beyond the body's limit by this much comes from nobody who keeps the protocol. */
 const HEAD_ALLOWANCE_BYTES = 1024 * 1024;
 /** A stream whose reader is this far behind is broken off: the alternative is to hold all of it in memory. */
 const MAX_UNREAD_STREAM_BYTES = 64 * 1024 * 1024;
+const CLOSE_MS = 2_000;
+const CLOSE_CHECK_MS = 10;
 
 /** The listener for the gateway. */
 export async function listenForFrames(
@@ -41,8 +44,14 @@ export async function listenForFrames(
       server.close();
       for (const connection of connections) connection.send(0, FrameKind.EVENT, DRAINING);
     },
-    close() {
-      for (const connection of connections) connection.end();
+    async close() {
+      const deadline = performance.now() + CLOSE_MS;
+      for (const connection of connections) {
+        connection.end();
+        while (connection.pendingBytes() > 0 && performance.now() < deadline) {
+          await new Promise((resolve) => setTimeout(resolve, CLOSE_CHECK_MS));
+        }
+      }
     },
   };
 }
@@ -88,6 +97,8 @@ function serve(
         } else if (kind === FrameKind.CANCEL) {
           cancels.get(id)?.();
           cancels.delete(id);
+        } else if (kind !== FrameKind.EVENT) {
+          throw new Error(`An asker does not send frames of kind ${kind}.`);
         }
       },
       closed(error) {

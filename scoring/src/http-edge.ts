@@ -9,7 +9,8 @@ import { answerNotHttp, bodyTooLarge } from "./scorer-errors.ts";
 export interface HttpEdge {
   /** no new connections; the open ones may finish */
   stopAccepting(): void;
-  close(): void;
+  /** Lets answers reach their callers, for two seconds. */
+  close(): Promise<void>;
 }
 
 /** The default of 5 s makes callers meet closed connections that were idle for a moment. */
@@ -28,6 +29,8 @@ const ONE_WRITE_BYTES = 64 * 1024;
 const MAX_UNREAD_STREAM_BYTES = 64 * 1024 * 1024;
 const MAX_REQUEST_ID = 100;
 const DISCARD_MS = 10_000;
+const CLOSE_MS = 2_000;
+const CLOSE_CHECK_MS = 10;
 
 /** The HTTP listener: for probes, for the target's questions, and for use without a gateway. */
 export async function listenForHttp(
@@ -55,10 +58,21 @@ export async function listenForHttp(
         server.closeIdleConnections();
       }
     },
-    close() {
-      for (const server of servers) server.closeAllConnections();
+    async close() {
+      const deadline = performance.now() + CLOSE_MS;
+      for (const server of servers) {
+        while ((await openConnections(server)) > 0 && performance.now() < deadline) {
+          server.closeIdleConnections();
+          await new Promise((resolve) => setTimeout(resolve, CLOSE_CHECK_MS));
+        }
+        server.closeAllConnections();
+      }
     },
   };
+}
+
+function openConnections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_, count) => resolve(count ?? 0)));
 }
 
 function sendState(response: ServerResponse, state: ScorerState): void {

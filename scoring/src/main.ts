@@ -32,7 +32,7 @@ process.on("uncaughtException", (error) => die(runFolder, error));
 process.on("unhandledRejection", (error) => die(runFolder, error));
 
 try {
-  const scorer = await startScorer(readScorerConfig(runFolder));
+  const scorer = await startScorer(readScorerConfig(runFolder), (cause) => die(runFolder, new ScorerError(cause)));
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       scorer.stop().then(

@@ -14,7 +14,7 @@ import { bodyTooLarge, methodNotAllowed, pathNotFound, stillStarting, swaggerVer
 export interface Scorer {
   state(): ScorerState;
   /** Finishes what is in work, stops the workers, and writes `exit.json`. */
-  stop(cause?: Cause): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** How long requests in work may take after SIGTERM: longer than nearly every run(), shorter than people wait. */
@@ -25,13 +25,16 @@ const DRAIN_CHECK_MS = 20;
 const SCORE_METHODS = new Set(["POST", "GET", "HEAD"]);
 const KNOWN_PATHS = new Set(["/score", "/swagger.json", "/ready", "/"]);
 
-/** Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. */
-export async function startScorer(config: ScorerConfig): Promise<Scorer> {
+/**
+ * Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. `onFatal` hears of
+ * what only the end of the whole process can mend.
+ */
+export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) => void): Promise<Scorer> {
   const log = openRotatingLog(join(config.runFolder, "logs", "scorer.log"));
   const runtime =
     config.runtime.kind === "python"
       ? pythonRuntime(config, config.runtime, log)
-      : onnxRuntime(config, config.runtime, log);
+      : onnxRuntime(config, config.runtime, log, onFatal);
   let inFlight = 0;
   let lastRequestAt = 0;
   let draining = false;
@@ -111,17 +114,16 @@ export async function startScorer(config: ScorerConfig): Promise<Scorer> {
 
   return {
     state,
-    async stop(cause) {
+    async stop() {
       if (draining) return;
       draining = true;
-      log.write("scorer", cause === undefined ? "Stopping." : `Stopping: ${cause.message}`);
+      log.write("scorer", "Stopping.");
       frames.announceDraining();
       http.stopAccepting();
-      if (cause === undefined) await drained();
+      await drained();
       await runtime.stop();
-      http.close();
-      frames.close();
-      await writeExitReason(config.runFolder, { at: new Date().toISOString(), ...(cause !== undefined && { cause }) });
+      await Promise.all([http.close(), frames.close()]);
+      await writeExitReason(config.runFolder, { at: new Date().toISOString() });
       log.write("scorer", "Stopped.");
       log.close();
     },

@@ -5,6 +5,7 @@ import { encodeResponse } from "../../frame-message.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import {
+  outOfMemory,
   queueFull,
   scoringTimeout,
   startTimeout,
@@ -12,6 +13,7 @@ import {
   stopping,
   workerCrashed,
 } from "../../scorer-errors.ts";
+import { memoryGuard } from "../memory-guard.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import type { ModelSchema } from "./model-schema.ts";
 import type { OnnxThreadData, OnnxThreadMessage } from "./onnx-message.ts";
@@ -40,6 +42,7 @@ export function onnxRuntime(
   config: ScorerConfig,
   runtime: Extract<ScorerConfig["runtime"], { kind: "onnx" }>,
   log: RotatingLog,
+  onFatal: (cause: Cause) => void,
 ): Runtime {
   const slots = Array.from({ length: config.workers }, (_, index) => newSlot(`thread-${index + 1}`));
   const waiting = new Map<number, Pending>();
@@ -47,6 +50,16 @@ export function onnxRuntime(
   let isStopping = false;
   let models: readonly ModelSchema[] = [];
   let loadMs: number | undefined;
+
+  // The models live in this process: memory that they took comes back only with its end.
+  const guard = memoryGuard(config, log, () => [
+    { pid: process.pid, kill: (used) => fail(outOfMemory("The scorer", config.memoryLimitBytes, used)) },
+  ]);
+  const fail = (cause: Cause) => {
+    log.write("scorer", cause.message);
+    log.flush();
+    onFatal(cause);
+  };
 
   const startThread = (slot: Slot) => {
     const file = new URL(import.meta.url.endsWith(".ts") ? "onnx-thread.ts" : "onnx-thread.js", import.meta.url);
@@ -162,7 +175,13 @@ export function onnxRuntime(
 
     status: () => ({
       ...currentPhase(),
-      workers: slots.map(({ phase, restarts }) => ({ pid: process.pid, phase, restarts, memoryBytes: 0 })),
+      workers: slots.map(({ phase, restarts }, index) => ({
+        pid: process.pid,
+        phase,
+        restarts,
+        // One process for all threads: counted once.
+        memoryBytes: index === 0 ? process.memoryUsage.rss() : 0,
+      })),
       timings: loadMs === undefined ? {} : { load: loadMs },
     }),
 
@@ -192,6 +211,7 @@ export function onnxRuntime(
 
     async stop() {
       isStopping = true;
+      guard.stop();
       for (const pending of waiting.values()) answerCause(pending.sink, 503, stopping());
       waiting.clear();
       for (const slot of slots) clearTimeout(slot.timer);

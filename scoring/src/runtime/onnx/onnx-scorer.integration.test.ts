@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onnxModel } from "../../testing/onnx-model.ts";
 import { startedScorers } from "../../testing/started-scorers.ts";
@@ -115,6 +117,13 @@ describe("an ONNX model", () => {
       }),
     });
     expect((await half.until(({ phase }) => phase === "failed")).cause?.message).toContain("input x is of a type");
+  });
+
+  it("over its memory ends the scorer with the reason", async () => {
+    const scorer = scorers.onnx({ "linear.onnx": LINEAR }, { memoryGuard: "watchdog", memoryLimitBytes: 1024 * 1024 });
+    expect(await scorer.exited()).toEqual({ code: 1, signal: null });
+    const reason = JSON.parse(readFileSync(join(scorer.runFolder, "exit.json"), "utf8"));
+    expect(reason.cause).toMatchObject({ code: "OutOfMemory", message: expect.stringContaining("limit 1 MiB") });
   });
 
   it("ends at SIGTERM", async () => {

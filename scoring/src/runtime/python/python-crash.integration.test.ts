@@ -1,10 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../testing/scorer-under-test.ts";
 import { startedScorers } from "../../testing/started-scorers.ts";
 
 const scorers = startedScorers();
+
+const CGROUPS = "/sys/fs/cgroup/memory";
+const canLimit = existsSync(join(CGROUPS, "memory.oom_control")) && isWritable(CGROUPS);
 
 /** Sleeps as long as the request says, and tells its pid. */
 const SLEEPER = `
@@ -98,6 +101,26 @@ def run(data):
     });
     await scorer.until(({ phase, workers }) => phase === "ready" && workers[0]?.restarts === 1);
     expect((await scorer.score(1)).json()).toBe(1);
+  });
+
+  it.skipIf(!canLimit)("over the limit of a cgroup is recognised as such (needs a writable cgroup v1)", async () => {
+    const cgroup = join(CGROUPS, `slipway-test-${process.pid}`);
+    mkdirSync(cgroup);
+    try {
+      writeFileSync(join(cgroup, "memory.limit_in_bytes"), String(100 * 1024 * 1024));
+      const limits = { memoryGuard: "cgroup-v1", cgroup, memoryLimitBytes: 100 * 1024 * 1024 } as const;
+      const scorer = await scorers.readyPython({ "score.py": HUNGRY }, limits);
+      const answer = await scorer.score(100);
+      expect(answer.json()).toMatchObject({
+        error: { code: "OutOfMemory", message: expect.stringContaining("limit 100 MiB") },
+      });
+      await scorer.until(({ phase }) => phase === "ready");
+      process.kill((await scorer.state()).workers[0]?.pid ?? 0, "SIGKILL");
+      await scorer.until(({ cause }) => cause?.code === "WorkerCrashed");
+      await scorer.dispose();
+    } finally {
+      await eventually(() => rmdirSync(cgroup));
+    }
   });
 
   it("over the limit in init() fails the start", async () => {
@@ -194,6 +217,15 @@ describe("the end of the scorer", () => {
 function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
   } catch {
     return false;
   }

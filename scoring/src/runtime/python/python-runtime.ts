@@ -4,9 +4,9 @@ import { isFinal } from "../../frame-message.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
+import { memoryGuard } from "../memory-guard.ts";
+import { residentBytes } from "../process-memory.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
-import { memoryGuard } from "./memory-guard.ts";
-import { residentBytes } from "./process-memory.ts";
 import { pythonSwagger } from "./python-swagger.ts";
 import { type PythonWorker, type ReadyReport, startPythonWorker } from "./python-worker.ts";
 

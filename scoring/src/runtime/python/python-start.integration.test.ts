@@ -96,6 +96,11 @@ def run(http_body, request_headers): return driver_module.run(http_body)
   });
 });
 
+it("a failure inside the standard library is told at the user's line", async () => {
+  const scorer = scorers.python({ "score.py": "import os\nHOME = os.path.join(None, 'x')\n" });
+  expect(await causeOf(scorer)).toMatchObject({ code: "ImportError", file: "score.py", line: 2 });
+});
+
 describe("an init() that fails", () => {
   it("shows the exception with file, line and traceback", async () => {
     const scorer = scorers.python({

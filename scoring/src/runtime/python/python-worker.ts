@@ -40,7 +40,7 @@ export interface ReadyReport {
 export interface PythonWorker {
   readonly pid: number;
   send(id: number, kind: FrameKind, body: Uint8Array): void;
-  /** Lets it end in peace, for two seconds. Resolves when the process is gone. */
+  /** Lets it end in peace, for two seconds. Resolves when the process is gone and its last words are in the log. */
   stop(): Promise<void>;
   /** Ends it and all it started, now; `gone` gets this cause. */
   kill(cause: Cause): void;
@@ -59,7 +59,7 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
   const startedAt = performance.now();
   const [program = "", ...args] = runtime.command;
   const child = spawn(program, [...args, workerProgram], {
-    env: workerEnvironment(config, runtime.env),
+    env: runtime.env,
     // Its own group, so that what the script starts can be ended with it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -72,6 +72,7 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
   let isReady = false;
   let known: { cause: Cause; startFailed: boolean } | undefined;
   let gone = false;
+  const ended = Promise.withResolvers<void>();
 
   const end = (cause: Cause, startFailed: boolean) => {
     if (gone) return;
@@ -79,6 +80,7 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
     clearTimeout(deadline);
     connection?.destroy();
     handlers.gone(cause, startFailed);
+    ended.resolve();
   };
   const kill = (cause: Cause, startFailed = false) => {
     known ??= { cause, startFailed };
@@ -158,11 +160,9 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
     kill,
     async stop() {
       if (gone) return;
-      const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
       connection?.end();
       const force = setTimeout(() => killGroup(child), STOP_MS);
-      await exited;
+      await ended.promise;
       clearTimeout(force);
     },
   };
@@ -198,15 +198,11 @@ function startOrder(config: ScorerConfig, runtime: PythonWorkerOptions["runtime"
   return {
     appRoot: runtime.appRoot,
     entryScript: runtime.entryScript,
+    threads: config.threads,
     startTimeoutMs: config.startTimeoutMs,
     scoringTimeoutMs: config.scoringTimeoutMs,
     legacyStatusCodes: config.legacyStatusCodes,
   };
-}
-
-function workerEnvironment(config: ScorerConfig, env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const threads = String(config.threads);
-  return { OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads, ...env };
 }
 
 function channel(

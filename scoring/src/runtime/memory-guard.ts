@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
-import type { RotatingLog } from "../../rotating-log.ts";
+import type { RotatingLog } from "../rotating-log.ts";
 import { residentBytes } from "./process-memory.ts";
 
 /** Fast enough for a model that is loaded, too slow for an array that fills the machine at once: the best without a cgroup. */

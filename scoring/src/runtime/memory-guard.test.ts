@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openRotatingLog, type RotatingLog } from "../../rotating-log.ts";
+import { openRotatingLog, type RotatingLog } from "../rotating-log.ts";
 import { memoryGuard } from "./memory-guard.ts";
 
 let folder: string;
