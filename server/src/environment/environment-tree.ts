@@ -136,7 +136,7 @@ async function buildSources(
       ...["--require-hashes", ...request.options, "--requirement", "-"],
     ],
     formatLock(sources),
-    { interpreter: request.interpreter, home: join(request.workFolder, "home"), writable: [built] },
+    { cache: "builds", interpreter: request.interpreter, home: join(request.workFolder, "home"), writable: [built] },
     context,
   );
   if (!result.ok) throw failure(explainFailure(result.output), request);

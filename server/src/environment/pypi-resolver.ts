@@ -22,7 +22,7 @@ export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
           ...[...options, "-"],
         ],
         requirements.map((line) => `${line}\n`).join(""),
-        { interpreter, home: join(workFolder, "home"), writable: [] },
+        { cache: "metadata", interpreter, home: join(workFolder, "home"), writable: [] },
         context,
       );
       if (result.ok) {

@@ -81,7 +81,7 @@ async function installWithPip(folder: string, options: UvBinaryOptions, signal: 
         const withPip = await virtualEnvironment(python, join(temporary, "venv"), signal);
         if (withPip !== undefined) result = await attempt(withPip);
       }
-      if (result.exitCode === 0) return await publish(join(temporary, "uv"), folder);
+      if (result.exitCode === 0) return await publish(join(temporary, "uv"), folder, signal);
       problems.push(
         result.tail.findLast((line) => /error|No module/i.test(line)) ?? `pip ended with exit code ${result.exitCode}.`,
       );
@@ -128,21 +128,14 @@ async function virtualEnvironment(python: string, folder: string, signal: AbortS
   return made.exitCode === 0 ? join(folder, "bin", "python") : undefined;
 }
 
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** Another process may have been faster; its files are the same. */
-async function publish(from: string, to: string): Promise<void> {
+async function publish(from: string, to: string, signal: AbortSignal): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {
     const taken = errnoCode(error) === "ENOTEMPTY" || errnoCode(error) === "EEXIST";
     if (!taken) throw error;
-    if (await isThere(join(to, "bin", "uv"))) return;
+    if ((await versionOf(join(to, "bin", "uv"), signal)) !== undefined) return;
     await rm(to, { recursive: true, force: true });
     await rename(from, to);
   }

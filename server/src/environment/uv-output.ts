@@ -26,11 +26,13 @@ const MAX_EXPLANATION_LENGTH = 1500;
 /** Why uv ended with an error, from everything it wrote. */
 export function explainFailure(output: readonly string[]): UvFailure {
   const text = output.join("\n");
-  const sourceOnly = /Wheels are required for `([^`]+)` because building from source is disabled/.exec(text)?.[1];
+  const sourceOnly =
+    /Wheels are required for `([^`]+)` because building from source is disabled/.exec(text)?.[1] ??
+    /Building source distributions for `([^`]+)` is disabled/.exec(text)?.[1];
   if (sourceOnly !== undefined) return { kind: "sourceOnly", name: sourceOnly };
   const unbuilt = /Failed to (?:download and )?build `([^`]+)`/.exec(text)?.[1];
   if (unbuilt !== undefined)
-    return { kind: "build", name: unbuilt.replace(/(==|@)/, " "), explanation: buildProblem(output) };
+    return { kind: "build", name: unbuilt.replace(/==| ?@ ?/, " "), explanation: buildProblem(output) };
   const explanation = causes(output);
   if (/No solution found/.test(text) && !/could not be queried|network was disabled/.test(text)) {
     return { kind: "unsolvable", explanation };

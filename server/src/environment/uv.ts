@@ -28,6 +28,8 @@ export interface UvOptions {
 
 /** What an isolated run may touch: nothing else of this machine is writable for it. */
 export interface IsolatedRun {
+  /** Resolving and building have a cache each: uv drops what was built when it resolves the same source distribution again. */
+  readonly cache: "metadata" | "builds";
   readonly interpreter: Interpreter;
   /** made anew and deleted by the caller */
   readonly home: string;
@@ -48,7 +50,6 @@ const MAX_OUTPUT_LINES = 5000;
 
 export function createUv(options: UvOptions): Uv {
   const { binary, cacheFolder, settings, env, isolation } = options;
-  const buildCache = join(cacheFolder, "builds");
   const ours = (cache: string, linkMode: "hardlink" | "copy") => ({
     ...settings.variables,
     UV_CACHE_DIR: cache,
@@ -70,13 +71,15 @@ export function createUv(options: UvOptions): Uv {
       return collect(readableByAll([binary, ...args]), variables, input, context);
     },
 
-    async runIsolated(args, input, { interpreter, home, writable }, context) {
+    async runIsolated(args, input, { cache, interpreter, home, writable }, context) {
+      const buildCache = join(cacheFolder, cache);
       await mkdir(buildCache, { recursive: true });
       const isolated = isolation.kind === "bubblewrap";
       const variables = { PATH: SAFE_ENV.PATH ?? "", ...ours(buildCache, "copy") };
       if (!isolated) {
         await mkdir(home, { recursive: true });
-        return collect(readableByAll([binary, ...args]), { ...variables, PATH: env.PATH, HOME: home }, input, context);
+        const variablesHere = { ...variables, PATH: env.PATH, HOME: home };
+        return collect(readableByAll([binary, ...args]), variablesHere, input, tellingOfBuilds(context, isolation));
       }
       const command = await isolation.wrap({
         command: readableByAll([binary, ...args]),
@@ -88,6 +91,21 @@ export function createUv(options: UvOptions): Uv {
         home,
       });
       return collect(command, SAFE_ENV, input, context);
+    },
+  };
+}
+
+/** People should know when code of packages runs with our rights. */
+function tellingOfBuilds(context: RunContext, isolation: Isolation): RunContext {
+  let told = false;
+  return {
+    signal: context.signal,
+    say(text) {
+      if (text.startsWith("Building ") && !told) {
+        told = true;
+        context.say(`Packages are built without a sandbox here. ${isolation.description}`);
+      }
+      context.say(text);
     },
   };
 }

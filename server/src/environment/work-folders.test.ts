@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,4 +28,18 @@ it("removes what dead processes left and nothing of living ones", async () => {
     expect(await folders.removeAbandoned()).toBe(2);
     expect(existsSync(folder)).toBe(true);
   });
+});
+
+it("ends what a dead process started there, and nothing else", async () => {
+  const abandoned = join(parent, "00000000-0000-0000-0000-000000000000_1_1_abc");
+  await mkdir(abandoned);
+  const start = (folder: string) => spawn("/bin/sh", ["-c", "read line", join(folder, "tree")], { detached: true });
+  const [orphan, stranger] = [start(abandoned), start(`${abandoned}-of-another`)];
+  const ended = once(orphan, "exit");
+  await createWorkFolders(parent).removeAbandoned();
+  expect((await ended)[1]).toBe("SIGKILL");
+  expect(existsSync(abandoned)).toBe(false);
+  expect(stranger.exitCode).toBeNull();
+  stranger.stdin.end();
+  await once(stranger, "exit");
 });

@@ -1,7 +1,13 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newShortId } from "../platform/ids.ts";
-import { identifyProcess, isAlive, type ProcessIdentity } from "../platform/process-identity.ts";
+import {
+  findProcesses,
+  identifyProcess,
+  isAlive,
+  killGroup,
+  type ProcessIdentity,
+} from "../platform/process-identity.ts";
 
 /** Temporary folders that name their process, so that those of killed ones can be told and removed. */
 export function createWorkFolders(parent: string) {
@@ -24,10 +30,13 @@ export function createWorkFolders(parent: string) {
         const owner = parse(name);
         if (owner === undefined || !(await isAlive(owner))) abandoned.push(name);
       }
-      // What a killed process started may write for another moment.
-      await Promise.all(
-        abandoned.map((name) => rm(join(parent, name), { recursive: true, force: true, maxRetries: 3 })),
-      );
+      for (const name of abandoned) {
+        const folder = join(parent, name);
+        // What a killed process started lives on and would make its files again.
+        const orphans = await findProcesses((args) => args.some((arg) => arg.startsWith(`${folder}/`)));
+        for (const orphan of orphans) await killGroup(orphan);
+        await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      }
       return abandoned.length;
     },
   };
