@@ -17,8 +17,8 @@ afterAll(() => slipway?.dispose());
 test("no request fails through 20 updates, 5 of them to images that cannot start", async () => {
   // 8 ms of work each on two workers, so that at every moment requests are in flight: without draining, updates would cut them off.
   const [first = "", second = "", broken = ""] = [
-    await buildImage(client, "v", versionScript(1, 0.008)),
-    await buildImage(client, "v", versionScript(2, 0.008)),
+    await buildImage(client, "versions", versionScript(1, 0.008)),
+    await buildImage(client, "versions", versionScript(2, 0.008)),
     await buildImage(
       client,
       "v",

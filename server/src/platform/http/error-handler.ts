@@ -27,12 +27,13 @@ export function statusOf(error: AppError): number {
 /** Makes the body of an error answer; each wire area has its own envelope (wire contract, section 12). */
 export type ErrorEnvelope = (error: AppError, statusCode: number, requestId: string) => unknown;
 
+/** Of a model's error the genuine client prints status and correlation only, so the message stands there as well. */
 export const modelManagementEnvelope: ErrorEnvelope = (error, statusCode, requestId) => ({
   code: error.code,
   statusCode,
   message: error.message,
   details: error.details.length > 0 ? error.details : [{ code: error.code, message: error.message }],
-  correlation: { RequestId: requestId },
+  correlation: { RequestId: requestId, Message: error.message },
 });
 
 export const resourceManagerEnvelope: ErrorEnvelope = (error, statusCode, requestId) => ({
