@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,10 +7,10 @@ import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterEach, expect, it } from "vitest";
-import { detectIsolation } from "../platform/sandbox.ts";
+import { detectIsolation, type Isolation } from "../platform/sandbox.ts";
 import { openEnvironmentTestRoom, runPython } from "./environment-test-room.ts";
 
-const { kind, description } = await detectIsolation({
+const best = await detectIsolation({
   ...{ probeCommand: ["/bin/true"], reach: [], hidden: [] },
   signal: new AbortController().signal,
 });
@@ -48,27 +49,42 @@ setup(name="nosy", version="1.0", py_modules=["nosy"])
   return gzipSync(await buffer(tar));
 }
 
-it.skipIf(kind !== "bubblewrap")(`a build sees and changes nothing that is not its own (${description})`, async () => {
-  const room = await openEnvironmentTestRoom({ env: { SLIPWAY_TEST_SECRET: "s" } });
+/** Prepares an environment from it, and tells what its build came to. */
+async function buildNosy(kinds: readonly Isolation["kind"][]) {
+  const room = await openEnvironmentTestRoom({ env: { SLIPWAY_TEST_SECRET: "s" }, kinds });
   closing.push(() => room.close());
-  const secret = join(room.folder, "..", "secret");
   const tree = await room.prepare({ condaFile: "dependencies: [{pip: [tabulate]}]" });
   const site = join(tree.root, "lib", (await readdir(join(tree.root, "lib")))[0] ?? "", "site-packages");
+  const secret = join(room.folder, "secret");
   const target = join(site, "tabulate", "__init__.py");
   const before = await readFile(target, "utf8");
-  await writeFile(secret, "the key");
+  await writeFile(secret, "the key", { mode: 0o600 });
 
   const archive = await nosyArchive(secret, target);
   const server = createServer((_, response) => response.end(archive)).listen(0, "127.0.0.1");
   closing.push(() => server.close());
-  await new Promise((resolve) => server.once("listening", resolve));
+  await once(server, "listening");
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/nosy-1.0.tar.gz`;
 
   const made = await room.prepare({ condaFile: `dependencies: [{pip: ["nosy @ ${address}"]}]` });
   expect(made.packages).toEqual([{ name: "nosy", version: "1.0" }]);
-  const found = JSON.parse(await runPython(made.root, "import nosy; print(nosy.found)")) as Record<string, unknown>;
-  expect(found).toMatchObject({ read: "refused", write: "refused", list: "refused", system: "refused" });
-  expect(found.variables).not.toContain("SLIPWAY_TEST_SECRET");
-  if (process.getuid?.() === 0) expect(found.user).not.toBe(0);
   expect(await readFile(target, "utf8")).toBe(before);
+  return JSON.parse(await runPython(made.root, "import nosy; print(nosy.found)")) as Record<string, unknown>;
+}
+
+it.skipIf(best.kind !== "bubblewrap")(
+  `a build sees and changes nothing that is not its own (${best.description})`,
+  async () => {
+    const found = await buildNosy(["bubblewrap"]);
+    expect(found).toMatchObject({ read: "refused", write: "refused", list: "refused", system: "refused" });
+    expect(found.variables).not.toContain("SLIPWAY_TEST_SECRET");
+    if (best.changesUser) expect(found.user).not.toBe(process.getuid?.());
+  },
+);
+
+it.skipIf(!best.changesUser)("without bubblewrap a build runs under another user id, if we may change it", async () => {
+  const found = await buildNosy(["user"]);
+  expect(found).toMatchObject({ read: "refused", write: "refused", system: "refused" });
+  expect(found.variables).not.toContain("SLIPWAY_TEST_SECRET");
+  expect(found.user).not.toBe(process.getuid?.());
 });

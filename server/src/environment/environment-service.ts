@@ -104,7 +104,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
   async function uvFor(pythons: readonly Interpreter[], settings: IndexSettings, context: RunContext): Promise<Uv> {
     await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
     const binary = await provideUv({ env, cacheFolder, pythons: pythons.map(({ path }) => path) }, context);
-    return createUv({ binary, cacheFolder, settings, env, isolation });
+    return createUv({ binary, cacheFolder, reachableFolder: join(folder, "tools"), settings, env, isolation });
   }
 
   async function lockFor(

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -36,6 +36,8 @@ export interface TestRoomOptions {
 /** The real service with real uv, Python and index, in a temporary folder. */
 export async function openEnvironmentTestRoom(options: TestRoomOptions = {}): Promise<EnvironmentTestRoom> {
   const base = await mkdtemp(join(tmpdir(), "environment-room-"));
+  // As the data folder: others may pass, but not look.
+  await chmod(base, 0o711);
   const folder = join(base, "environments");
   const never = new AbortController().signal;
   const isolation = await detectIsolation({

@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type CommandResult, runCommand } from "../platform/child-process.ts";
+import { newShortId } from "../platform/ids.ts";
 import { type Isolation, SAFE_ENV } from "../platform/sandbox.ts";
 import type { IndexSettings } from "./index-settings.ts";
 import type { Interpreter } from "./python-choice.ts";
@@ -21,6 +22,8 @@ export interface UvResult {
 export interface UvOptions {
   readonly binary: string;
   readonly cacheFolder: string;
+  /** a folder that programs under another user id can reach; the cache folder lies in a private place */
+  readonly reachableFolder: string;
   readonly settings: IndexSettings;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isolation: Isolation;
@@ -49,7 +52,7 @@ export interface Uv {
 const MAX_OUTPUT_LINES = 5000;
 
 export function createUv(options: UvOptions): Uv {
-  const { binary, cacheFolder, settings, env, isolation } = options;
+  const { binary, cacheFolder, reachableFolder, settings, env, isolation } = options;
   const ours = (cache: string, linkMode: "hardlink" | "copy") => ({
     ...settings.variables,
     UV_CACHE_DIR: cache,
@@ -72,27 +75,41 @@ export function createUv(options: UvOptions): Uv {
     },
 
     async runIsolated(args, input, { cache, interpreter, home, writable }, context) {
-      const buildCache = join(cacheFolder, cache);
-      await mkdir(buildCache, { recursive: true });
-      const isolated = isolation.kind === "bubblewrap";
-      const variables = { PATH: SAFE_ENV.PATH ?? "", ...ours(buildCache, "copy") };
-      if (!isolated) {
+      if (isolation.kind === "none") {
+        const folder = join(cacheFolder, cache);
         await mkdir(home, { recursive: true });
-        const variablesHere = { ...variables, PATH: env.PATH, HOME: home };
-        return collect(readableByAll([binary, ...args]), variablesHere, input, tellingOfBuilds(context, isolation));
+        const variables = { ...ours(folder, "copy"), PATH: env.PATH, HOME: home };
+        return collect(readableByAll([binary, ...args]), variables, input, tellingOfBuilds(context, isolation));
       }
+      const reachable = isolation.kind === "bubblewrap" ? cacheFolder : reachableFolder;
+      const program = isolation.kind === "bubblewrap" ? binary : await copyOnce(binary, join(reachableFolder, "uv"));
+      const folder = join(reachable, cache);
+      await mkdir(folder, { recursive: true });
       const command = await isolation.wrap({
-        command: readableByAll([binary, ...args]),
-        env: variables,
+        command: readableByAll([program, ...args]),
+        env: { PATH: SAFE_ENV.PATH ?? "", ...ours(folder, "copy") },
         owner: "package builds",
-        readable: [binary, interpreter.prefix, dirname(interpreter.path), ...settings.paths],
-        writable: [buildCache, ...writable],
+        readable: [program, interpreter.prefix, dirname(interpreter.path), ...settings.paths],
+        writable: [folder, ...writable],
         workingFolder: "/",
         home,
       });
       return collect(command, SAFE_ENV, input, context);
     },
   };
+}
+
+/** Named by size and time of the original, so that another version is another file. */
+async function copyOnce(binary: string, folder: string): Promise<string> {
+  const { size, mtimeMs } = await stat(binary);
+  const copy = join(folder, `uv-${size}-${Math.trunc(mtimeMs)}`);
+  if (await stat(copy).catch(() => undefined)) return copy;
+  await mkdir(folder, { recursive: true });
+  const temporary = `${copy}.${newShortId()}.new`;
+  await copyFile(binary, temporary);
+  await chmod(temporary, 0o755);
+  await rename(temporary, copy);
+  return copy;
 }
 
 /** People should know when code of packages runs with our rights. */
