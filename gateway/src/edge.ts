@@ -1,5 +1,6 @@
 import type { ServerOptions } from "node:http";
 import { createServer, type Server } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { CertificatePair } from "./certificate.ts";
 import { handleScoring, type Traffic } from "./scoring-handler.ts";
@@ -29,9 +30,22 @@ export function createEdge(pair: CertificatePair, traffic: Traffic): Server {
   return server;
 }
 
+/** Ends every connection, also those that are still in their handshake: `closeAllConnections` does not know them. */
+export function connectionEnder(server: Server): () => void {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return () => {
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
 /** What the parser refuses never becomes a request: malformed heads, both length headers at once, too slow or too long heads. */
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
+  const fromParser = error.code?.startsWith("HPE_") || error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  if (!socket.writable || !fromParser) {
     socket.destroy();
     return;
   }
@@ -39,6 +53,7 @@ function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const body = JSON.stringify({ error: { code, message } });
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
   );
 }
 

@@ -7,7 +7,7 @@ import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
 import { BodyBudget } from "./body.ts";
 import { readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
-import { createEdge } from "./edge.ts";
+import { connectionEnder, createEdge } from "./edge.ts";
 import { GatewayStartError } from "./gateway-start-error.ts";
 import type { Log } from "./log.ts";
 import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
@@ -44,6 +44,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     bodies: new BodyBudget(config.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
     log,
   });
+  const endConnections = connectionEnder(edge);
   const port = await listen(edge, config);
   // Comes into force before the first connection is looked at: nothing else runs in between.
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);
@@ -56,7 +57,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     close() {
       closing = true;
       unwatch();
-      closed ??= drain(edge, control, routing, config.drainMs ?? DRAIN_MS, log);
+      closed ??= drain(edge, endConnections, control, routing, config.drainMs ?? DRAIN_MS, log);
       return closed;
     },
   };
@@ -156,10 +157,17 @@ async function loadRoutes(routing: Routing, file: string): Promise<void> {
   if (routing.table === undefined || snapshot.version > inForce) await routing.apply(snapshot);
 }
 
-async function drain(edge: Server, control: HttpServer, routing: Routing, drainMs: number, log: Log): Promise<void> {
+async function drain(
+  edge: Server,
+  endConnections: () => void,
+  control: HttpServer,
+  routing: Routing,
+  drainMs: number,
+  log: Log,
+): Promise<void> {
   const timer = setTimeout(() => {
     log.warn("requests in work are cut off", { afterMs: drainMs });
-    edge.closeAllConnections();
+    endConnections();
   }, drainMs);
   // Closes idle connections too; the others close with their answer.
   await new Promise((resolve) => edge.close(resolve));

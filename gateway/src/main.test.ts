@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { gatewayMain } from "./index.ts";
@@ -93,6 +93,23 @@ test("SIGTERM: what is in work finishes, then it ends with 0", async () => {
 
   expect(await call).toMatchObject({ status: 200, text: "finished", headers: { connection: "close" } });
   expect(await gateway.exited).toBe(0);
+});
+
+test("SIGTERM: connections that never say anything do not hold it back", async () => {
+  await using fixture = new GatewayFixture();
+  await using gateway = new GatewayProcess([configFile(fixture, { drainMs: 100 })]);
+  const port = await gateway.ready();
+  const silent = connect(port, "127.0.0.1");
+  const closed = new Promise((resolve) => silent.once("close", resolve));
+  silent.resume().on("error", () => silent.destroy());
+  await new Promise((resolve) => silent.once("connect", resolve));
+  // Answered after the silent connection was accepted.
+  await fixture.call(SCORE, { headers: { connection: "close" } }, port);
+
+  gateway.kill("SIGTERM");
+
+  expect(await gateway.exited).toBe(0);
+  await closed;
 });
 
 test("SIGTERM: what does not finish in time is cut off", async () => {

@@ -56,7 +56,7 @@ async function streaming(fixture: GatewayFixture) {
     for (let n = 0; n < 60; n += 1) data(part);
     end();
   });
-  fixture.writeRoutes([fixture.route("digits", [scorer])]);
+  fixture.writeRoutes([fixture.route("digits", [scorer], { scoringTimeoutMs: 30_000 })]);
   await fixture.start();
   await fixture.connected();
 }

@@ -10,9 +10,9 @@ import type { ServiceQueue, Waiting } from "./service-queue.ts";
 /** The scorer knows the limit too and names the worker that was too slow: it gets this much longer to say so. */
 const TIMEOUT_GRACE_MS = 500;
 /** A caller may lag this far behind a streamed answer before the replica's connection is held for it. */
-const STREAM_LAG_BYTES = 16 * 1024 * 1024;
+const STREAM_LAG_BYTES = 32 * 1024 * 1024;
 /** The connection is shared: one slow reader may hold it this long in all, then it is cut off. */
-const HOLD_BUDGET_MS = 5000;
+const HOLD_BUDGET_MS = 2000;
 
 export interface CallParts {
   readonly route: ServiceRoute;
