@@ -15,7 +15,7 @@ export interface ConformanceWorld {
   reopen(): Target;
   /** an image with this score.py, ready to be applied, under an id that was never used */
   deployment(script: string, wishes?: DeploymentWishes): Promise<Deployment>;
-  /** ends one replica without warning */
+  /** ends one replica without warning; returns when it is dead */
   kill(replica: ReplicaObservation): Promise<void>;
   /** what outside hands may do: each leaves the replica running, but lost to the target */
   readonly damages: Readonly<Record<string, (replica: ReplicaObservation) => Promise<void>>>;

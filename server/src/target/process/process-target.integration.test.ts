@@ -13,6 +13,7 @@ import { detectCgroups } from "../../platform/cgroup.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { newShortId } from "../../platform/ids.ts";
 import { silentLog } from "../../platform/log.ts";
+import { isAlive } from "../../platform/process-identity.ts";
 import { detectIsolation } from "../../platform/sandbox.ts";
 import { score } from "../score-over-frames.ts";
 import type { Deployment, ReplicaObservation, RunContext } from "../target.ts";
@@ -100,6 +101,7 @@ async function openProcessWorld(wishes: WorldWishes = {}): Promise<ProcessWorld>
     async kill(replica) {
       const { process: identity } = JSON.parse(await readFile(join(folderOf(replica), "process.json"), "utf8"));
       process.kill(identity.pid, "SIGKILL");
+      await eventually(async () => expect(await isAlive(identity)).toBe(false));
     },
     damages: {
       "sockets removed": async (replica) => {
