@@ -86,12 +86,7 @@ export function deployServiceOperation(dependencies: DeployDependencies) {
   async function startReplicas({ input, state, signal, say }: Context) {
     const { service, revision } = await subject(input, state);
     const deployment = await deployments.of(service, revision);
-    const observation = await deployments.targetOf(revision).apply(deployment, { signal, say });
-    requireReady(observation, revision);
-    for (const { timings } of observation.replicas.slice(0, 1)) {
-      const init = timings.init;
-      if (init !== undefined) say(`init() took ${(init / 1000).toFixed(1)} s.`);
-    }
+    requireReady(await deployments.targetOf(revision).apply(deployment, { signal, say }), revision);
     return undefined;
   }
 

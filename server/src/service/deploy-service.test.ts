@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Model } from "../model/index.ts";
 import type { OperationStore } from "../operation/index.ts";
-import { type ControlPlane, createServiceFixture, eventually } from "./service-fixture.ts";
+import { type ControlPlane, createServiceFixture, eventually } from "./test/service-fixture.ts";
 
 let fixture: Awaited<ReturnType<typeof createServiceFixture>>;
 let plane: ControlPlane;
@@ -41,7 +41,6 @@ describe("a first deploy", () => {
     expect(await story(service.operationId)).toEqual([
       "Revision 1 of digits: image digits:1, process target.",
       "Starting replica 1 of 1.",
-      "init() took 0.4 s.",
       "No sample input is known; run() is not checked.",
       "Switching traffic to revision 1.",
       "Revision 1 serves digits.",

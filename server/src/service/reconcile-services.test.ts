@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ControlPlane, createServiceFixture, eventually } from "./service-fixture.ts";
+import { type ControlPlane, createServiceFixture, eventually } from "./test/service-fixture.ts";
 
 let fixture: Awaited<ReturnType<typeof createServiceFixture>>;
 let plane: ControlPlane;

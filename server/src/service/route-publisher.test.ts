@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { RouteSnapshot } from "@slipway/api";
 import { Value } from "typebox/value";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type ControlPlane, createServiceFixture, eventually } from "./service-fixture.ts";
+import { type ControlPlane, createServiceFixture, eventually } from "./test/service-fixture.ts";
 
 let fixture: Awaited<ReturnType<typeof createServiceFixture>>;
 let plane: ControlPlane;

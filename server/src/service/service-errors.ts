@@ -105,13 +105,18 @@ export const keysOff = (name: string) =>
 
 /** A revision did not come up, or failed its first request: the cause in the places that the client prints. */
 export function deploymentFailed(cause: Cause): AppError {
-  const place =
-    cause.file === undefined ? "" : ` (${cause.file}${cause.line === undefined ? "" : `, line ${cause.line}`})`;
+  const place = placeOf(cause);
   const details: ErrorDetail[] = [{ code: cause.code, message: cause.message + place }];
   if (cause.nextAction !== undefined) details.push({ code: "NextAction", message: cause.nextAction });
   if (cause.traceback !== undefined) details.push({ code: "Traceback", message: cause.traceback });
   const message = [`${cause.message}${place}`, cause.nextAction].filter(Boolean).join(" ");
   return new AppError({ code: cause.code, kind: "invalid", message, details, cause });
+}
+
+/** ` (score.py, line 3)`, unless the message says it. */
+export function placeOf({ file, line, message }: Cause): string {
+  if (file === undefined || message.includes(file)) return "";
+  return ` (${file}${line === undefined ? "" : `, line ${line}`})`;
 }
 
 /** The cause that an error carries, or the error itself as one. */

@@ -1,6 +1,7 @@
 import type { Cause } from "@slipway/api";
 import type { LogEntry } from "../operation/index.ts";
 import type { Revision } from "./service.ts";
+import { placeOf } from "./service-errors.ts";
 
 export interface ServiceLogParts {
   /** what the last operation told */
@@ -28,9 +29,7 @@ export function composeLogs({ operation, revision, replicaLog, error }: ServiceL
 
 /** The traceback only if the replicas did not write it themselves. */
 function causeLines(cause: Cause, written: string): string[] {
-  const place =
-    cause.file === undefined ? "" : ` (${cause.file}${cause.line === undefined ? "" : `, line ${cause.line}`})`;
-  const lines = [`${cause.code}: ${cause.message}${place}`];
+  const lines = [`${cause.code}: ${cause.message}${placeOf(cause)}`];
   if (cause.nextAction !== undefined) lines.push(cause.nextAction);
   const traceback = cause.traceback?.trimEnd();
   if (traceback !== undefined && !written.includes(traceback)) lines.push(...traceback.split("\n"));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ControlPlane, createServiceFixture, MMS } from "./service-fixture.ts";
+import { type ControlPlane, createServiceFixture, MMS } from "./test/service-fixture.ts";
 
 let fixture: Awaited<ReturnType<typeof createServiceFixture>>;
 let plane: ControlPlane;
