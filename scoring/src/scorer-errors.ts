@@ -101,6 +101,12 @@ export const scoringTimeout = (seconds: number): Cause => ({
   nextAction: "Make run() quicker, or raise scoring_timeout_ms.",
 });
 
+export const onnxTimeout = (seconds: number): Cause => ({
+  code: "ScoringTimeout",
+  message: `The model did not answer within ${seconds} s, the scoring timeout.`,
+  nextAction: "Send less in one request, give the service more cpu, or raise scoring_timeout_ms.",
+});
+
 export interface WorkerExit {
   readonly exitCode: number | null;
   readonly signal: string | null;

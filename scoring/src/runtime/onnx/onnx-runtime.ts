@@ -5,9 +5,9 @@ import { encodeResponse } from "../../frame-message.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import {
+  onnxTimeout,
   outOfMemory,
   queueFull,
-  scoringTimeout,
   startTimeout,
   stillStarting,
   stopping,
@@ -36,6 +36,8 @@ interface Slot {
   cause: Cause | undefined;
   timer: NodeJS.Timeout | undefined;
 }
+
+const LOAD_WAIT_MS = 5_000;
 
 /** Runs ONNX models in `config.workers` threads, one request at a time in each. */
 export function onnxRuntime(
@@ -78,10 +80,10 @@ export function onnxRuntime(
       if (gone) return;
       gone = true;
       clearTimeout(slot.timer);
-      void thread.terminate();
       onGone(slot, cause, hopeless);
     };
     thread.on("message", (message: OnnxThreadMessage) => {
+      if (gone) return;
       switch (message.kind) {
         case "ready":
           clearTimeout(slot.timer);
@@ -144,11 +146,8 @@ export function onnxRuntime(
       waiting.delete(id);
       slot.current = pending;
       if (config.scoringTimeoutMs > 0) {
-        const seconds = config.scoringTimeoutMs / 1000;
         slot.timer = setTimeout(() => {
-          slot.thread?.removeAllListeners();
-          void slot.thread?.terminate();
-          onGone(slot, scoringTimeout(seconds), false);
+          giveUp(slot, pending);
         }, config.scoringTimeoutMs);
       }
       const { head, payload } = pending.request;
@@ -156,6 +155,15 @@ export function onnxRuntime(
       // Copied on its way: the payload is a piece of a larger buffer, which cannot be handed over.
       slot.thread?.postMessage({ id, model, payload });
     }
+  };
+
+  /** Computing cannot be interrupted without risk for the whole process: the thread is free again when it is done. */
+  const giveUp = (slot: Slot, pending: Pending) => {
+    const cause = onnxTimeout(config.scoringTimeoutMs / 1000);
+    slot.cause = cause;
+    slot.current = { ...pending, sink: () => {} };
+    const status = config.legacyStatusCodes ? 500 : 424;
+    answerCause(pending.sink, status, cause, { requestId: pending.request.head.i, runFailed: true });
   };
 
   const currentPhase = (): Pick<RuntimeStatus, "phase" | "cause"> => {
@@ -215,9 +223,22 @@ export function onnxRuntime(
       for (const pending of waiting.values()) answerCause(pending.sink, 503, stopping());
       waiting.clear();
       for (const slot of slots) clearTimeout(slot.timer);
-      await Promise.all(slots.map((slot) => slot.thread?.terminate()));
+      await Promise.all(slots.map(endThread));
     },
   };
+}
+
+/** Ending a thread while ONNX Runtime loads in it can abort the whole process: that is waited for, within reason. */
+async function endThread({ thread, phase }: Slot): Promise<void> {
+  if (thread === undefined) return;
+  if (phase === "starting") {
+    await new Promise<void>((resolve) => {
+      thread.once("message", () => resolve());
+      thread.once("exit", () => resolve());
+      setTimeout(resolve, LOAD_WAIT_MS).unref();
+    });
+  }
+  await thread.terminate();
 }
 
 function newSlot(name: string): Slot {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onnxModel } from "../../testing/onnx-model.ts";
+import { eventually } from "../../testing/scorer-under-test.ts";
 import { startedScorers } from "../../testing/started-scorers.ts";
 
 const scorers = startedScorers();
@@ -119,11 +120,31 @@ describe("an ONNX model", () => {
     expect((await half.until(({ phase }) => phase === "failed")).cause?.message).toContain("input x is of a type");
   });
 
+  it("that takes too long is given up, and answers the next one", async () => {
+    const scorer = scorers.onnx({ "linear.onnx": LINEAR }, { scoringTimeoutMs: 20 });
+    await scorer.until(({ phase }) => phase === "ready");
+    const slow = await scorer.score({ data: Array.from({ length: 300_000 }, () => [1, 2, 3]) });
+    expect(slow.status).toBe(424);
+    expect(slow.json()).toMatchObject({ error: { code: "ScoringTimeout" } });
+    await eventually(async () =>
+      expect((await scorer.score({ data: [[1, 2, 3]] })).json()).toEqual({ y: [[31, 302]] }),
+    );
+    expect(await scorer.state()).toMatchObject({ phase: "ready", workers: [{ restarts: 0 }] });
+  });
+
   it("over its memory ends the scorer with the reason", async () => {
     const scorer = scorers.onnx({ "linear.onnx": LINEAR }, { memoryGuard: "watchdog", memoryLimitBytes: 1024 * 1024 });
-    expect(await scorer.exited()).toEqual({ code: 1, signal: null });
+    expect((await scorer.exited()).code).not.toBe(0);
     const reason = JSON.parse(readFileSync(join(scorer.runFolder, "exit.json"), "utf8"));
     expect(reason.cause).toMatchObject({ code: "OutOfMemory", message: expect.stringContaining("limit 1 MiB") });
+  });
+
+  it("ends at SIGTERM while it loads", async () => {
+    const scorer = scorers.onnx({ "linear.onnx": LINEAR }, { workers: 2 });
+    await scorer.until(({ phase }) => phase === "starting");
+    scorer.process.kill("SIGTERM");
+    expect(await scorer.exited()).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(readFileSync(join(scorer.runFolder, "exit.json"), "utf8"))).toEqual({ at: expect.any(String) });
   });
 
   it("ends at SIGTERM", async () => {

@@ -142,7 +142,7 @@ def run(data):
     expect(await message("bytes")).toContain("type bytes");
     expect(await message("set")).toContain("Return list(…) instead");
     expect(await message("object")).toContain("score.Strange");
-    expect(await message("keys")).toContain("tuple");
+    expect(await message("keys")).toContain("keys must be");
     expect(await message("deep")).toContain("Circular reference");
   });
 
