@@ -1,12 +1,13 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import type { AppError } from "../platform/errors.ts";
+import { type AppError, toAppError } from "../platform/errors.ts";
 import {
   type EnvironmentTestRoom,
   machinePythons,
@@ -16,6 +17,7 @@ import {
 } from "./environment-test-room.ts";
 import { minorOf } from "./python-choice.ts";
 
+const execute = promisify(execFile);
 const SCIKIT = "dependencies: [scikit-learn]";
 
 const rooms: EnvironmentTestRoom[] = [];
@@ -76,7 +78,7 @@ describe("an environment", () => {
     expect([reused, id]).toEqual([true, first.id]);
   });
 
-  it("can be moved, is complete without its cache, and is readable by every user", async () => {
+  it("can be moved, and every user may read but not change it", async () => {
     const room = await open();
     const { root } = await room.prepare({ condaFile: "dependencies: [{pip: [flask]}]" });
     const moved = join(room.folder, "elsewhere");
@@ -179,6 +181,27 @@ describe("what cannot be", () => {
     expect(error.message).not.toContain("secret");
   });
 });
+
+const mayMount = await execute("unshare", ["--mount", "true"]).then(
+  () => true,
+  () => false,
+);
+
+it.skipIf(!mayMount)(
+  "a full disk is named, and nothing half stays (needs the right to mount a small file system)",
+  async () => {
+    const room = await open();
+    await mkdir(room.folder);
+    await execute("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", room.folder]);
+    try {
+      const error = toAppError(await failure(room.prepare({ condaFile: SCIKIT })));
+      expect([error.code, error.kind]).toEqual(["DiskFull", "unavailable"]);
+      expect(await readdir(join(room.folder, "work"))).toEqual([]);
+    } finally {
+      await execute("umount", [room.folder]);
+    }
+  },
+);
 
 describe("Python", () => {
   it("falls to the nearest version with a warning that names both, unless strict", async () => {

@@ -2,11 +2,11 @@ import { access, chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, wr
 import { dirname, join } from "node:path";
 import { errnoCode } from "../platform/errors.ts";
 import { compileBytecode } from "./bytecode.ts";
-import { environmentIndexUnreachable, installFailed, packageBuildFailed } from "./environment-errors.ts";
 import { formatLock, type LockedPackage, parseLock } from "./lock.ts";
 import { type Interpreter, minorOf } from "./python-choice.ts";
 import type { RunContext, Uv } from "./uv.ts";
-import { explainFailure, type UvFailure } from "./uv-output.ts";
+import { uvFailure } from "./uv-failure.ts";
+import { explainFailure } from "./uv-output.ts";
 
 export interface TreeRequest {
   readonly id: string;
@@ -113,7 +113,7 @@ async function install(tree: string, request: TreeRequest, uv: Uv, context: RunC
     if (result.ok) break;
     const reason = explainFailure(result.output);
     const source = reason.kind === "sourceOnly" ? wheels.get(reason.name) : undefined;
-    if (source === undefined) throw failure(reason, request);
+    if (source === undefined) throw uvFailure(result.output, failureContext(request));
     sources.push(source);
     wheels.delete(source.name);
     if (wheels.size === 0) break;
@@ -139,7 +139,7 @@ async function buildSources(
     { cache: "builds", interpreter: request.interpreter, home: join(request.workFolder, "home"), writable: [built] },
     context,
   );
-  if (!result.ok) throw failure(explainFailure(result.output), request);
+  if (!result.ok) throw uvFailure(result.output, failureContext(request));
   const target = sitePackages(tree, minorOf(request.interpreter.version));
   for (const name of (await readdir(join(built, "packages"))).sort()) {
     // Scripts would name the folder that they were built in; nothing that is served needs them.
@@ -182,18 +182,6 @@ function sitePackages(tree: string, minor: string): string {
   return join(tree, "lib", `python${minor}`, "site-packages");
 }
 
-function failure(reason: UvFailure, request: TreeRequest): Error {
-  switch (reason.kind) {
-    case "unreachable":
-      return environmentIndexUnreachable(reason.explanation, request.indexDescription);
-    case "build":
-      return packageBuildFailed(reason.name, minorOf(request.interpreter.version), reason.explanation);
-    case "sourceOnly":
-      return installFailed(`${reason.name} has no wheel.`);
-    case "unsolvable":
-    case "other":
-      return installFailed(reason.explanation);
-    default:
-      return reason satisfies never;
-  }
+function failureContext({ interpreter, indexDescription }: TreeRequest) {
+  return { pythonVersion: interpreter.version, indexDescription };
 }

@@ -33,7 +33,8 @@ export interface EnvironmentService {
   /**
    * Idempotent and safe to call twice at once for the same request: the second call waits for the first.
    *
-   * @throws {AppError} CondaFileInvalid, RequirementInvalid, EnvironmentUnsolvable (names the conflict), PythonNotAvailable, PackageBuildFailed
+   * @throws {AppError} CondaFileInvalid, RequirementInvalid, EnvironmentUnsolvable (names the conflict), PythonNotAvailable,
+   * PackageBuildFailed, EnvironmentIndexUnreachable, PackageInstallerNotAvailable, EnvironmentInstallFailed, DiskFull
    */
   prepare(
     request: EnvironmentRequest,

@@ -1,15 +1,8 @@
 import { join } from "node:path";
-import {
-  environmentIndexUnreachable,
-  environmentUnsolvable,
-  installFailed,
-  packageBuildFailed,
-} from "./environment-errors.ts";
 import { formatLock, parseLock } from "./lock.ts";
-import { minorOf } from "./python-choice.ts";
 import type { Resolver } from "./resolver.ts";
 import type { Uv } from "./uv.ts";
-import { explainFailure, type UvFailure } from "./uv-output.ts";
+import { uvFailure } from "./uv-failure.ts";
 
 /** Resolves from Python package indexes. Metadata of source distributions is made by running them, hence isolated. */
 export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
@@ -31,23 +24,7 @@ export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
         context.say(`Resolved ${packages.length === 1 ? "1 package" : `${packages.length} packages`} in ${seconds} s.`);
         return formatLock(packages);
       }
-      throw failure(explainFailure(result.output), minorOf(interpreter.version), remark, indexDescription);
+      throw uvFailure(result.output, { pythonVersion: interpreter.version, indexDescription, remark });
     },
   };
-}
-
-function failure(reason: UvFailure, python: string, remark: string, indexDescription: string): Error {
-  switch (reason.kind) {
-    case "unsolvable":
-      return environmentUnsolvable(reason.explanation, remark);
-    case "unreachable":
-      return environmentIndexUnreachable(reason.explanation, indexDescription);
-    case "build":
-      return packageBuildFailed(reason.name, python, reason.explanation);
-    case "sourceOnly":
-    case "other":
-      return installFailed("explanation" in reason ? reason.explanation : `${reason.name} has no wheel.`);
-    default:
-      return reason satisfies never;
-  }
 }

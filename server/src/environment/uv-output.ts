@@ -19,6 +19,7 @@ export type UvFailure =
   | { readonly kind: "build"; readonly name: string; readonly explanation: string }
   /** nothing but a source distribution, and building was not allowed */
   | { readonly kind: "sourceOnly"; readonly name: string }
+  | { readonly kind: "diskFull"; readonly explanation: string }
   | { readonly kind: "other"; readonly explanation: string };
 
 const MAX_EXPLANATION_LENGTH = 1500;
@@ -26,6 +27,8 @@ const MAX_EXPLANATION_LENGTH = 1500;
 /** Why uv ended with an error, from everything it wrote. */
 export function explainFailure(output: readonly string[]): UvFailure {
   const text = output.join("\n");
+  if (/No space left on device|Disk quota exceeded/.test(text))
+    return { kind: "diskFull", explanation: causes(output) };
   const sourceOnly =
     /Wheels are required for `([^`]+)` because building from source is disabled/.exec(text)?.[1] ??
     /Building source distributions for `([^`]+)` is disabled/.exec(text)?.[1];
