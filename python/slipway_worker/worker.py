@@ -4,10 +4,8 @@ import collections
 import faulthandler
 import gc
 import inspect
-import io
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -18,6 +16,7 @@ from . import frame_socket
 from .call_style import choose_call_style
 from .causes import CauseFinder
 from .entry_script import load_entry_script
+from .lifeline import die_with_scorer, prepare_output
 from .request import BadRequest, Request
 from .result import JSON_TYPE, ResultNotSerializable, is_response, response_parts, to_json
 from .schema import describe_entry_script
@@ -27,8 +26,6 @@ SCORER_FD = 3
 # together: one system call for all of them.
 SLOW_SECONDS = 0.002
 SLOW_MEMORY = 1000
-# How long the program's own exit handlers may take after the scorer closed the socket in peace.
-EXIT_SECONDS = 1.5
 
 
 class ScoringTimeout(BaseException):
@@ -43,11 +40,11 @@ class Stream(object):
 
 
 def main():
-    _prepare_output()
+    prepare_output()
     connection = socket.socket(fileno=SCORER_FD)
     os.set_inheritable(SCORER_FD, False)
     worker = Worker(frame_socket.FrameSocket(connection))
-    threading.Thread(target=_die_with_scorer, args=(worker,), name="slipway-watch", daemon=True).start()
+    threading.Thread(target=die_with_scorer, args=(SCORER_FD, worker), name="slipway-watch", daemon=True).start()
     try:
         worker.live()
     except frame_socket.Disconnected:
@@ -274,29 +271,6 @@ class Worker(object):
 
 def _on_alarm(_signal, _frame):
     raise ScoringTimeout()
-
-
-def _prepare_output():
-    """What the script prints is to be seen at once, line by line, whatever the locale is."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        stream.flush()
-        raw = stream.detach()
-        wrapped = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
-        setattr(sys, name, wrapped)
-        setattr(sys, "__%s__" % name, wrapped)
-    faulthandler.enable()
-
-
-def _die_with_scorer(worker):
-    """Ends this process, and what the script started, when the scorer closes the socket: also in the middle of run()."""
-    poll = select.poll()
-    # Not for data, which the main thread takes: only for the end of the connection.
-    poll.register(SCORER_FD, getattr(select, "POLLRDHUP", 0))
-    poll.poll()
-    if not worker.in_user_code:
-        time.sleep(EXIT_SECONDS)
-    os.killpg(0, signal.SIGKILL)
 
 
 def _milliseconds_since(began):

@@ -1,4 +1,4 @@
-import { FRAME_HEADER_BYTES, FrameKind, type RequestHead, type ResponseHead } from "@slipway/api";
+import { FrameKind, type RequestHead, type ResponseHead } from "@slipway/api";
 
 /** The bodies of REQUEST and RESPONSE frames as buffers. A malformed body throws {@link FrameMessageError}. */
 export class FrameMessageError extends Error {
@@ -73,9 +73,6 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 export function isFinal(kind: number): boolean {
   return kind === FrameKind.RESPONSE || kind === FrameKind.END;
 }
-
-/** Bytes of a frame besides head and payload, for limits that are meant for the payload. */
-export const FRAME_OVERHEAD_BYTES: number = FRAME_HEADER_BYTES + STATUS_BYTES + LENGTH_BYTES;
 
 function split(body: Uint8Array, at: number): { head: Record<string, unknown>; payload: Buffer } {
   const bytes = asBuffer(body);

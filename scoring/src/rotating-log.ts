@@ -10,7 +10,7 @@ export interface RotatingLog {
 }
 
 /** Two files of this size hold hours of normal output and can be sent by mail. */
-export const LOG_ROTATE_BYTES: number = 10 * 1024 * 1024;
+const LOG_ROTATE_BYTES = 10 * 1024 * 1024;
 /** One line of a program that never ends its line. */
 const MAX_LINE = 16 * 1024;
 

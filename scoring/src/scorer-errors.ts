@@ -148,7 +148,7 @@ export const modelUnreadable = (model: string, reason: string): Cause => ({
   nextAction: "Check that the file is an ONNX model, whole, and of an operator set that this runtime knows.",
 });
 
-export function megabytes(bytes: number): string {
+function megabytes(bytes: number): string {
   return `${Math.round(bytes / (1024 * 1024))} MiB`;
 }
 

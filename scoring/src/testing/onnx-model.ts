@@ -1,8 +1,8 @@
 /** Writes small ONNX models byte by byte (onnx.proto3, the few fields that a model needs), so that tests need no Python. */
 
-export const ElementTypeNumber = { float32: 1, int64: 7, string: 8, bool: 9, float64: 11, float16: 10 } as const;
+const ElementTypeNumber = { float32: 1, int64: 7, string: 8, bool: 9, float64: 11, float16: 10 } as const;
 
-export interface ValueInfo {
+interface ValueInfo {
   readonly name: string;
   readonly type: keyof typeof ElementTypeNumber;
   readonly shape: readonly (number | string)[];

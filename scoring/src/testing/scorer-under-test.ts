@@ -8,7 +8,7 @@ import { scorerMain } from "../index.ts";
 
 /** Real scorers, started as a target starts them, for the integration tests. */
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
@@ -31,7 +31,7 @@ export interface ScorerUnderTest {
   dispose(): Promise<void>;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly method?: string;
   readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
