@@ -7,13 +7,16 @@ const SILENCE_MS = 120_000;
 /** The body as it comes. Leaving the loop early keeps the connection, so that the client can read why. */
 export async function* receivedBytes(request: FastifyRequest): AsyncGenerator<Uint8Array> {
   const { raw } = request;
-  raw.setTimeout(SILENCE_MS);
+  const silence = setTimeout(() => raw.destroy(new Error(`Nothing came for ${SILENCE_MS / 1000} s.`)), SILENCE_MS);
   try {
-    for await (const chunk of raw.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
+    for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
+      silence.refresh();
+      yield chunk as Uint8Array;
+    }
   } catch (error) {
     throw uploadBroken(error);
   } finally {
-    raw.setTimeout(0);
+    clearTimeout(silence);
   }
 }
 

@@ -34,6 +34,7 @@ export async function blobRoutes(app: HttpApp, deps: BlobRouteDependencies): Pro
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     handleBlobErrors(scope, deps.log);
+    scope.addHook("onClose", () => uploads.close());
     scope.addHook("onRequest", async (request, reply) => {
       const version = request.headers["x-ms-version"];
       if (typeof version === "string" && API_VERSION.test(version)) reply.header("x-ms-version", version);
@@ -47,7 +48,12 @@ export async function blobRoutes(app: HttpApp, deps: BlobRouteDependencies): Pro
       const mode = writeMode(request);
       if (query.comp === "block") {
         if (!isBlockId(query.blockid)) throw uploadQueryInvalid("blockid", "base64 of 1 to 64 bytes");
-        await uploads.putBlock(grant, query.blockid, receivedBytes(request), checksums(request));
+        await uploads.putBlock(grant, {
+          id: query.blockid,
+          bytes: receivedBytes(request),
+          sums: checksums(request),
+          place: { sizeBytes: sizeHeader(request, "content-length"), offset: offsetOf(request) },
+        });
         return reply.code(201).send();
       }
       if (query.comp === "blocklist") {
@@ -113,6 +119,18 @@ function writeMode(request: FastifyRequest): WriteMode {
   const condition = request.headers["if-none-match"];
   if (condition !== undefined && condition !== "*") throw uploadHeaderInvalid("If-None-Match", '"*" or none');
   return { onlyIfNew: condition === "*" };
+}
+
+/** Slipway's own: the block's place in the whole file (see `UploadService.putBlock`). */
+function offsetOf(request: FastifyRequest): number | undefined {
+  return request.headers["x-slipway-offset"] === undefined ? undefined : sizeHeader(request, "x-slipway-offset");
+}
+
+function sizeHeader(request: FastifyRequest, name: string): number {
+  const text = request.headers[name];
+  const value = typeof text === "string" && /^\d{1,13}$/.test(text) ? Number(text) : undefined;
+  if (value === undefined) throw uploadHeaderInvalid(name, "a number of bytes");
+  return value;
 }
 
 function checksums(request: FastifyRequest): Checksums {

@@ -1,5 +1,6 @@
 import { XMLParser } from "fast-xml-parser";
-import { isBlockId, type StagedBlock } from "./staged-blocks.ts";
+import { isBlockId } from "./staged-blocks.ts";
+import type { StagedBlock } from "./staging-area.ts";
 import { blockListInvalid } from "./upload-errors.ts";
 
 export const MAX_BLOCKS = 50_000;

@@ -1,102 +1,120 @@
-import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeStream } from "../platform/blob-store/write-stream.ts";
+import type { BlobInfo, BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
 import { errnoCode } from "../platform/errors.ts";
-import { newShortId } from "../platform/ids.ts";
-import { blockListInvalid } from "./upload-errors.ts";
+import { type BlockPlace, openStagingArea, type StagedBlock, type StagingArea } from "./staging-area.ts";
+import { uploadBusy } from "./upload-errors.ts";
 
-/** As the blob protocol has it: 64 bytes before base64, 50,000 blocks. */
+/** As the blob protocol has it. */
 const MAX_BLOCK_ID_BYTES = 64;
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
-/** never the end of a block's name, which is hexadecimal */
-const UNFINISHED = ".part";
-const READ_BYTES = 1024 * 1024;
+/** An area without requests gives its files and memory back; the next block opens it again. */
+const IDLE_MS = 60_000;
 
-export interface StagedBlock {
-  /** base64, as the client named it */
-  readonly id: string;
-  readonly sizeBytes: number;
-}
-
-/** One writer's uncommitted blocks of one upload. */
-export interface BlockArea {
+/** Names one writer's uncommitted blocks of one upload. */
+export interface AreaName {
   readonly uploadId: string;
   readonly stagingArea: string;
 }
 
+interface OpenArea {
+  readonly area: Promise<StagingArea>;
+  users: number;
+  committing: boolean;
+  idle: NodeJS.Timeout | undefined;
+}
+
 export type StagedBlocks = ReturnType<typeof createStagedBlocks>;
 
-/**
- * Uncommitted blocks as files `DIR/UPLOAD/AREA/HEX`, so that an upload goes on after a restart. A block appears under its
- * name when it is whole and on disk.
- */
-export function createStagedBlocks(directory: string) {
-  const folderOf = (area: BlockArea) => join(directory, area.uploadId, area.stagingArea);
+/** Uncommitted blocks, in folders `DIR/UPLOAD/AREA`, so that an upload goes on after a restart. */
+export function createStagedBlocks(directory: string, bootId: string) {
+  const openAreas = new Map<string, OpenArea>();
+  const folderOf = (name: AreaName) => join(directory, name.uploadId, name.stagingArea);
+
+  async function use<Result>(name: AreaName, work: (area: StagingArea, entry: OpenArea) => Promise<Result> | Result) {
+    const folder = folderOf(name);
+    const entry = openAreas.get(folder) ?? {
+      area: openStagingArea(folder, bootId),
+      users: 0,
+      committing: false,
+      idle: undefined,
+    };
+    // Nobody may write beside a commit: what was hashed must be what is kept.
+    if (entry.committing) throw uploadBusy();
+    openAreas.set(folder, entry);
+    clearTimeout(entry.idle);
+    entry.users += 1;
+    try {
+      return await work(await entry.area, entry);
+    } finally {
+      entry.users -= 1;
+      if (entry.users === 0) entry.idle = setTimeout(() => void forget(folder, entry), IDLE_MS).unref();
+    }
+  }
+
+  async function forget(folder: string, entry: OpenArea): Promise<void> {
+    clearTimeout(entry.idle);
+    if (openAreas.get(folder) === entry) openAreas.delete(folder);
+    const area = await entry.area.catch(() => undefined);
+    await area?.close();
+  }
+
+  async function discard(name: AreaName): Promise<void> {
+    const folder = folderOf(name);
+    const entry = openAreas.get(folder);
+    if (entry !== undefined) await forget(folder, entry);
+    await rm(folder, { recursive: true, force: true });
+  }
 
   return {
-    /** Sent again, a block replaces the earlier one. `bytes` may throw at its end: then nothing is kept. */
-    async put(area: BlockArea, blockId: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-      const folder = folderOf(area);
-      await mkdir(folder, { recursive: true });
-      const unfinished = join(folder, newShortId() + UNFINISHED);
-      try {
-        const handle = await open(unfinished, "wx", 0o600);
+    discard,
+
+    /** Sent again, a block replaces the earlier one. `bytes` may throw at its end: then the block does not count. */
+    async put(name: AreaName, blockId: string, bytes: AsyncIterable<Uint8Array>, place: BlockPlace): Promise<void> {
+      await use(name, (area) => area.put(blockId, bytes, place));
+    },
+
+    async list(name: AreaName): Promise<StagedBlock[]> {
+      return use(name, (area) => area.list());
+    },
+
+    /** The blocks in this order as one blob. Afterwards the caller discards the area, or blocks may come again. */
+    async assemble(
+      name: AreaName,
+      blockIds: readonly string[],
+      blobs: BlobStore,
+      expected: string | undefined,
+    ): Promise<BlobInfo> {
+      return use(name, async (area, entry) => {
+        entry.committing = true;
         try {
-          await writeStream(handle, bytes);
-          // The client is told that the block is safe: a lost block would otherwise become a hole in a model.
-          await handle.datasync();
+          return await area.assemble(blockIds, blobs, expected);
         } finally {
-          await handle.close();
+          await forget(folderOf(name), entry);
         }
-        await rename(unfinished, join(folder, fileName(blockId)));
-      } catch (error) {
-        await rm(unfinished, { force: true });
-        throw error;
-      }
+      });
     },
 
-    /** Sorted by name of the block. */
-    async list(area: BlockArea): Promise<StagedBlock[]> {
-      const blocks: StagedBlock[] = [];
-      for (const name of (await entries(folderOf(area))).sort()) {
-        if (name.endsWith(UNFINISHED)) continue;
-        const { size } = await stat(join(folderOf(area), name));
-        blocks.push({ id: Buffer.from(name, "hex").toString("base64"), sizeBytes: size });
-      }
-      return blocks;
-    },
-
-    /** The bytes of these blocks one after another. @throws {AppError} InvalidBlockList naming a block that was never sent */
-    async *read(area: BlockArea, blockIds: readonly string[]): AsyncIterable<Uint8Array> {
-      const sent = new Set(await entries(folderOf(area)));
-      const missing = blockIds.find((id) => !sent.has(fileName(id)));
-      if (missing !== undefined) throw blockListInvalid(`the block ${JSON.stringify(missing)} was never sent`);
-      for (const id of blockIds) {
-        yield* createReadStream(join(folderOf(area), fileName(id)), { highWaterMark: READ_BYTES });
-      }
-    },
-
-    async discard(area: BlockArea): Promise<void> {
-      await rm(folderOf(area), { recursive: true, force: true });
+    /** Gives files and timers back; the blocks stay. */
+    async close(): Promise<void> {
+      for (const [folder, entry] of openAreas) await forget(folder, entry);
     },
 
     /** Of all writers. */
     async discardAll(uploadId: string): Promise<void> {
+      for (const stagingArea of await entries(join(directory, uploadId))) await discard({ uploadId, stagingArea });
       await rm(join(directory, uploadId), { recursive: true, force: true });
     },
 
-    /** Removes what nobody will commit: unfinished blocks of a process that is gone, uploads untouched for a week, finished ones. */
+    /** Removes what nobody will commit: blocks of finished uploads, and those untouched for a week. Before the first use. */
     async sweep(clock: Clock, isFinished: (uploadId: string) => Promise<boolean>): Promise<void> {
       const oldest = clock.now().getTime() - KEPT_MS;
       for (const uploadId of await entries(directory)) {
         if (await isFinished(uploadId)) await this.discardAll(uploadId);
         for (const stagingArea of await entries(join(directory, uploadId))) {
-          const folder = folderOf({ uploadId, stagingArea });
-          // Every block that arrives changes the time of its folder.
-          if ((await stat(folder)).mtimeMs < oldest) await rm(folder, { recursive: true });
-          for (const name of await entries(folder)) if (name.endsWith(UNFINISHED)) await rm(join(folder, name));
+          if ((await lastChange(folderOf({ uploadId, stagingArea }))) < oldest)
+            await discard({ uploadId, stagingArea });
         }
         if ((await entries(join(directory, uploadId))).length === 0) await this.discardAll(uploadId);
       }
@@ -110,8 +128,11 @@ export function isBlockId(id: unknown): id is string {
   return bytes.length > 0 && bytes.length <= MAX_BLOCK_ID_BYTES && bytes.toString("base64") === id;
 }
 
-function fileName(blockId: string): string {
-  return Buffer.from(blockId, "base64").toString("hex");
+async function lastChange(folder: string): Promise<number> {
+  const times = await Promise.all(
+    (await entries(folder)).map(async (name) => (await stat(join(folder, name))).mtimeMs),
+  );
+  return Math.max((await stat(folder)).mtimeMs, ...times);
 }
 
 async function entries(folder: string): Promise<string[]> {

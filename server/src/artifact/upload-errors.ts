@@ -30,6 +30,14 @@ export const blobAlreadyExists = () =>
     message: "This artifact was uploaded already, and artifacts never change. Reserve a new one for other bytes.",
   });
 
+export const uploadBusy = () =>
+  new AppError({
+    code: "UploadBusy",
+    kind: "conflict",
+    message:
+      "The blocks of this upload are being put together right now. Wait for that answer; send nothing meanwhile.",
+  });
+
 export const sha256Mismatch = (actual: string) =>
   new AppError({
     code: "Sha256Mismatch",

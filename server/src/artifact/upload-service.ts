@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import type { Kysely } from "kysely";
 import type { BlobInfo, BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
 import { AppError, errnoCode } from "../platform/errors.ts";
+import { identifyProcess } from "../platform/process-identity.ts";
 import type { ArtifactContent } from "./artifact.ts";
 import { createArtifactStore } from "./artifact-store.ts";
 import type { ArtifactTables } from "./artifact-tables.ts";
-import { createStagedBlocks, type StagedBlock } from "./staged-blocks.ts";
+import { createStagedBlocks } from "./staged-blocks.ts";
+import type { BlockPlace, StagedBlock } from "./staging-area.ts";
 import type { UploadGrant } from "./upload-addresses.ts";
-import { blobAlreadyExists, blobNotUploaded, md5Mismatch, sha256Mismatch } from "./upload-errors.ts";
+import { blobAlreadyExists, blobNotUploaded, md5Mismatch, sha256Mismatch, uploadBusy } from "./upload-errors.ts";
 
 /** What the client says about the bytes it sends with one request. */
 export interface Checksums {
@@ -16,6 +19,13 @@ export interface Checksums {
   readonly sha256?: string | undefined;
   /** hex */
   readonly md5?: string | undefined;
+}
+
+export interface IncomingBlock {
+  readonly id: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly sums: Checksums;
+  readonly place: BlockPlace;
 }
 
 export interface UploadService {
@@ -26,12 +36,18 @@ export interface UploadService {
     sums: Checksums,
     write: WriteMode,
   ): Promise<ArtifactContent>;
-  putBlock(grant: UploadGrant, blockId: string, bytes: AsyncIterable<Uint8Array>, sums: Checksums): Promise<void>;
+  /**
+   * @param block.place.offset where the block belongs in the whole file. Blocks that lie so are not copied once more by the
+   * commit. Only with an announced digest: a wrong offset then shows.
+   */
+  putBlock(grant: UploadGrant, block: IncomingBlock): Promise<void>;
   /** Makes the file of these blocks, in this order. @throws {AppError} InvalidBlockList, BlobAlreadyExists, BlobDigestMismatch */
   commit(grant: UploadGrant, blockIds: readonly string[], write: WriteMode): Promise<ArtifactContent>;
   blocks(grant: UploadGrant): Promise<StagedBlock[]>;
   /** @throws {AppError} BlobNotFound */
   get(grant: UploadGrant): Promise<ArtifactContent>;
+  /** Before the process ends; blocks that came stay for the next one. */
+  close(): Promise<void>;
   read(content: ArtifactContent, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 }
 
@@ -56,7 +72,8 @@ export async function openUploads<Tables extends ArtifactTables>(
 ): Promise<UploadService> {
   const { blobs } = deps;
   const store = createArtifactStore(deps.database, deps.clock);
-  const staged = createStagedBlocks(deps.directory);
+  await mkdir(deps.directory, { recursive: true });
+  const staged = createStagedBlocks(deps.directory, (await identifyProcess(process.pid))?.bootId ?? "");
   await staged.sweep(deps.clock, async (uploadId) => {
     const upload = await store.findUpload(uploadId);
     return upload === undefined || upload.content !== null;
@@ -84,8 +101,8 @@ export async function openUploads<Tables extends ArtifactTables>(
     const first = await store.complete(grant.uploadId, blob);
     const content = await find(grant);
     if (content === undefined) throw new Error(`The upload ${grant.uploadId} has no content after it was completed.`);
-    if (!first && (write.onlyIfNew || content.digest !== blob.digest)) throw blobAlreadyExists();
     await staged.discardAll(grant.uploadId);
+    if (!first && (write.onlyIfNew || content.digest !== blob.digest)) throw blobAlreadyExists();
     return content;
   }
 
@@ -94,9 +111,8 @@ export async function openUploads<Tables extends ArtifactTables>(
     try {
       return await work();
     } catch (error) {
-      const blocksGone = errnoCode(error) === "ENOENT" || codeOf(error) === "InvalidBlockList";
-      if (blocksGone && (await find(grant)) !== undefined) throw blobAlreadyExists();
-      throw error;
+      if ((await find(grant)) !== undefined) throw blobAlreadyExists();
+      throw errnoCode(error) === "EBADF" ? uploadBusy() : error;
     }
   }
 
@@ -111,18 +127,24 @@ export async function openUploads<Tables extends ArtifactTables>(
       return complete(grant, write, blob);
     },
 
-    async putBlock(grant, blockId, bytes, sums) {
+    async putBlock(grant, { id, bytes, sums, place }) {
       if ((await find(grant)) !== undefined) throw blobAlreadyExists();
-      await withBlocks(grant, () => staged.put(grant, blockId, verified(bytes, sums)));
+      const { sizeBytes, offset } = place;
+      const placed = { sizeBytes, offset: grant.announcedDigest === undefined ? undefined : offset };
+      try {
+        await withBlocks(grant, () => staged.put(grant, id, verified(bytes, sums), placed));
+      } catch (error) {
+        // The genuine client begins again under another address: what it sent so far only keeps the disk full.
+        if (errnoCode(error) === "ENOSPC" && grant.announcedDigest === undefined) await staged.discard(grant);
+        throw error;
+      }
     },
 
     async commit(grant, blockIds, write) {
       const before = await storedBefore(grant, write);
       if (before !== undefined) return before;
       try {
-        const blob = await withBlocks(grant, () =>
-          blobs.put(staged.read(grant, blockIds), { expected: grant.announcedDigest }),
-        );
+        const blob = await withBlocks(grant, () => staged.assemble(grant, blockIds, blobs, grant.announcedDigest));
         return await complete(grant, write, blob);
       } catch (error) {
         // Blocks that do not give the announced bytes will not give them next time either: the client begins again.
@@ -130,6 +152,8 @@ export async function openUploads<Tables extends ArtifactTables>(
         throw error;
       }
     },
+
+    close: () => staged.close(),
 
     blocks: (grant) => staged.list(grant),
 

@@ -9,23 +9,26 @@ const PIECE_BYTES = 1024 * 1024;
  * the next one is collected.
  *
  * @param options.hash is updated with all bytes
+ * @param options.position where in the file the bytes begin; 0 if not given
  * @returns the number of bytes
  */
 export async function writeStream(
   handle: FileHandle,
   bytes: AsyncIterable<Uint8Array>,
-  options: { readonly hash?: Hash; readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly hash?: Hash; readonly signal?: AbortSignal | undefined; readonly position?: number } = {},
 ): Promise<number> {
   let piece = Buffer.allocUnsafe(PIECE_BYTES);
   let other = Buffer.allocUnsafe(PIECE_BYTES);
   let filled = 0;
   let sizeBytes = 0;
+  let position = options.position ?? 0;
   let writing: Promise<void> = Promise.resolve();
 
   async function flush(): Promise<void> {
     await writing;
     const full = piece.subarray(0, filled);
-    writing = writeAll(handle, full);
+    writing = writeAll(handle, full, position);
+    position += filled;
     // A failed write is reported by the next `await writing`, however long the next chunk takes to come.
     writing.catch(() => {});
     options.hash?.update(full);
@@ -54,9 +57,8 @@ export async function writeStream(
   return sizeBytes;
 }
 
-async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < piece.length) {
-    written += (await handle.write(piece, written, piece.length - written)).bytesWritten;
+async function writeAll(handle: FileHandle, piece: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < piece.length; ) {
+    written += (await handle.write(piece, written, piece.length - written, position + written)).bytesWritten;
   }
 }
