@@ -7,7 +7,7 @@ import { workspaceOf } from "../workspace/index.ts";
 import type { Asset, AssetPart, NewModel } from "./model.ts";
 import { assetInvalid } from "./model-errors.ts";
 import { toDatasets, toLabels, toResources, toSample, toText } from "./model-fields.ts";
-import { applyModelPatch } from "./model-patch.ts";
+import { applyModelPatch } from "./model-patch-wire.ts";
 import { formatSkipToken, type ModelOrder, type ModelQuery, parseLabelFilters, parseSkipToken } from "./model-query.ts";
 import type { ModelService } from "./model-service.ts";
 import { toWireModel } from "./model-wire.ts";
