@@ -83,4 +83,5 @@ test("a missing certificate authority is named", async () => {
 test("the data folder is an absolute path", () => {
   expect(dataFolder({ data: "/a/../b" }, {})).toBe("/b");
   expect(dataFolder({}, { SLIPWAY_DATA: "/c" })).toBe("/c");
+  expect(dataFolder({}, { SLIPWAY_DATA: "" })).toMatch(/\/\.slipway$/);
 });

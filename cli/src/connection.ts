@@ -31,12 +31,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The data folder that `slipway up` uses if it is told nothing else. */
 export function dataFolder(options: Pick<ConnectionOptions, "data">, env: Environment): string {
-  return resolve(options.data ?? env.SLIPWAY_DATA ?? join(homedir(), ".slipway"));
+  return resolve(options.data ?? setting(env, "SLIPWAY_DATA") ?? join(homedir(), ".slipway"));
 }
 
 /** Where `slipway login` keeps what it learnt. */
 export function loginFile(env: Environment): string {
-  return join(env.XDG_CONFIG_HOME ?? join(homedir(), ".config"), "slipway", "login.json");
+  return join(setting(env, "XDG_CONFIG_HOME") ?? join(homedir(), ".config"), "slipway", "login.json");
 }
 
 /**
@@ -46,20 +46,27 @@ export function loginFile(env: Environment): string {
  */
 export async function findConnection(options: ConnectionOptions, env: Environment): Promise<Connection> {
   if (options.url !== undefined) return explicitConnection(options.url, options, env);
-  if (options.data !== undefined || env.SLIPWAY_DATA !== undefined) return localConnection(dataFolder(options, env));
-  if (env.SLIPWAY_URL !== undefined) return explicitConnection(env.SLIPWAY_URL, options, env);
+  if (options.data !== undefined || setting(env, "SLIPWAY_DATA") !== undefined)
+    return localConnection(dataFolder(options, env));
+  const url = setting(env, "SLIPWAY_URL");
+  if (url !== undefined) return explicitConnection(url, options, env);
   return (await savedLogin(loginFile(env))) ?? localConnection(dataFolder(options, env));
 }
 
+/** A variable that is set to nothing is not set. */
+function setting(env: Environment, name: string): string | undefined {
+  return env[name] || undefined;
+}
+
 async function explicitConnection(url: string, options: ConnectionOptions, env: Environment): Promise<Connection> {
-  const token = options.token ?? env.SLIPWAY_TOKEN;
+  const token = options.token ?? setting(env, "SLIPWAY_TOKEN");
   if (token === undefined)
     throw new CliError(
       "TokenMissing",
       "usage",
       `An address needs a token beside it: give --token or SLIPWAY_TOKEN, or run \`slipway login ${url}\` once.`,
     );
-  const file = options.ca ?? env.SLIPWAY_CA;
+  const file = options.ca ?? setting(env, "SLIPWAY_CA");
   const caFile = file === undefined ? undefined : resolve(file);
   return { url, ca: caFile === undefined ? undefined : await readCa(caFile), caFile, credential: { token } };
 }

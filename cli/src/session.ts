@@ -37,7 +37,7 @@ export function sessionOptions(command: Command): Command {
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const workspace = readWorkspace(options.workspace ?? process.env.SLIPWAY_WORKSPACE);
+  const workspace = readWorkspace(options.workspace ?? (process.env.SLIPWAY_WORKSPACE || undefined));
   const connection = await findConnection(options, process.env);
   const output = createOutput(options.output === "json", process.stdout);
   return {

@@ -6,17 +6,19 @@ import { errorFromResponse, isSlipwayError } from "./slipway-error.ts";
 const BLOCK_BYTES = 8 * 1024 * 1024;
 const LANES = 4;
 const TRIES = 3;
+/**
+ * Up to here one request carries the file: the server then writes every byte once, blocks it writes twice. Above, it is worse to
+ * begin again after a failure than to be slower.
+ */
+const STREAMED_BYTES = 4 * 1024 * 1024 * 1024;
 
 export interface BlobUploadOptions {
-  /** bytes that have arrived since the last call */
+  /** bytes that have left since the last call; negative when they have to be sent again */
   readonly onSent?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Sends one file to its upload address (wire contract, 5.3). Above one block it goes in blocks, several at a time; blocks that an earlier try left
- * there are not sent again.
- */
+/** Sends one file to its upload address (wire contract, 5.3). What an interrupted upload left there is not sent again. */
 export async function uploadBlob(
   fetch: Fetch,
   uploadUri: string,
@@ -24,42 +26,79 @@ export async function uploadBlob(
   options: BlobUploadOptions = {},
 ): Promise<void> {
   const address = new URL(uploadUri);
-  const put = (url: string, body: Bytes | string, headers: Record<string, string>) =>
-    send(fetch, url, body, headers, options.signal);
-
   if (file.sizeBytes <= BLOCK_BYTES) {
-    await put(address.href, await file.slice(0, file.sizeBytes), {
-      "content-type": "application/octet-stream",
-      "x-ms-blob-type": "BlockBlob",
-    });
+    await put(fetch, address.href, await file.slice(0, file.sizeBytes), wholeFile, options.signal);
     options.onSent?.(file.sizeBytes);
     return;
   }
+  const present = await uncommittedBlocks(fetch, address, options.signal);
+  if (present.size === 0 && file.sizeBytes <= STREAMED_BYTES && (await uploadStream(fetch, address, file, options)))
+    return;
+  await uploadBlocks(fetch, address, file, present, options);
+}
 
+const wholeFile = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" } as const;
+
+/** @returns false if this platform has no streams to send, or the connection broke: then it goes in blocks */
+async function uploadStream(
+  fetch: Fetch,
+  address: URL,
+  file: FileSource,
+  options: BlobUploadOptions,
+): Promise<boolean> {
+  const content = file.stream?.();
+  if (content === undefined) return false;
+  let sent = 0;
+  const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      sent += chunk.byteLength;
+      options.onSent?.(chunk.byteLength);
+      controller.enqueue(chunk);
+    },
+  });
+  const body = content.pipeThrough(counter);
+  try {
+    await request(fetch, address.href, { method: "PUT", headers: wholeFile, body, duplex: "half" }, options.signal);
+    return true;
+  } catch (error) {
+    // A fetch that read from it has given it up already.
+    if (!body.locked) await body.cancel();
+    if (!isSlipwayError(error) || error.code !== "ServerUnreachable") throw error;
+    options.onSent?.(-sent);
+    return false;
+  }
+}
+
+/** Several blocks at a time, each tried again by itself. */
+async function uploadBlocks(
+  fetch: Fetch,
+  address: URL,
+  file: FileSource,
+  present: ReadonlyMap<string, number>,
+  options: BlobUploadOptions,
+): Promise<void> {
   const blocks = Array.from({ length: Math.ceil(file.sizeBytes / BLOCK_BYTES) }, (_, index) => ({
     id: btoa(String(index).padStart(8, "0")),
     start: index * BLOCK_BYTES,
     end: Math.min((index + 1) * BLOCK_BYTES, file.sizeBytes),
   }));
-  const present = await uncommittedBlocks(fetch, address, options.signal);
   const queue = blocks.values();
   const lane = async () => {
     for (const block of queue) {
       const size = block.end - block.start;
       if (present.get(block.id) !== size) {
         const url = withQuery(address, { comp: "block", blockid: block.id });
-        await put(url, await file.slice(block.start, block.end), { "content-type": "application/octet-stream" });
+        const headers = { "content-type": "application/octet-stream" };
+        await put(fetch, url, await file.slice(block.start, block.end), headers, options.signal);
       }
       options.onSent?.(size);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   const list = blocks.map((block) => `<Latest>${block.id}</Latest>`).join("");
-  await put(
-    withQuery(address, { comp: "blocklist" }),
-    `<?xml version="1.0" encoding="utf-8"?><BlockList>${list}</BlockList>`,
-    { "content-type": "application/xml" },
-  );
+  const body = `<?xml version="1.0" encoding="utf-8"?><BlockList>${list}</BlockList>`;
+  const headers = { "content-type": "application/xml" };
+  await put(fetch, withQuery(address, { comp: "blocklist" }), body, headers, options.signal);
 }
 
 function withQuery(address: URL, query: Readonly<Record<string, string>>): string {
@@ -82,26 +121,30 @@ async function uncommittedBlocks(fetch: Fetch, address: URL, signal: AbortSignal
 }
 
 /** Every PUT here is idempotent, so a lost connection only costs a repetition. */
-async function send(
+async function put(
   fetch: Fetch,
   url: string,
   body: Bytes | string,
-  headers: Record<string, string>,
+  headers: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const response = await reach(fetch, url, {
-        method: "PUT",
-        headers,
-        body,
-        ...(signal === undefined ? {} : { signal }),
-      });
-      if (!response.ok) throw await errorFromResponse(response);
-      await response.body?.cancel();
-      return;
+      return await request(fetch, url, { method: "PUT", headers, body }, signal);
     } catch (error) {
       if (attempt === TRIES || !isSlipwayError(error) || error.code !== "ServerUnreachable") throw error;
     }
   }
+}
+
+/** `duplex` is part of the fetch standard; the platform's types do not have it yet. */
+async function request(
+  fetch: Fetch,
+  url: string,
+  init: RequestInit & { readonly duplex?: "half" },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const response = await reach(fetch, url, signal === undefined ? init : { ...init, signal });
+  if (!response.ok) throw await errorFromResponse(response);
+  await response.body?.cancel();
 }

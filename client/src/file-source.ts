@@ -10,6 +10,8 @@ export interface FileSource {
   sha256?(signal?: AbortSignal): Promise<string>;
   /** the bytes from `start` up to, not including, `end` */
   slice(start: number, end: number): Promise<Bytes>;
+  /** the whole content, for platforms whose `fetch` sends streams (Node does, browsers on HTTP/1.1 do not) */
+  stream?(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** A file of a browser (`File` is a `Blob`), or anything else as a Blob. */

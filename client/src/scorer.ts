@@ -38,7 +38,7 @@ export async function createScorer(options: ScorerOptions): Promise<Scorer> {
         "content-type": "application/json",
         accept: "application/json",
         ...request.headers,
-        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        ...(key === undefined ? {} : bearer(key)),
       },
       body: typeof data === "string" ? data : JSON.stringify(data),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -56,6 +56,10 @@ export async function createScorer(options: ScorerOptions): Promise<Scorer> {
     const text = await response.text();
     return isJson(response) ? JSON.parse(text) : text;
   };
+}
+
+export function bearer(key: string): { readonly authorization: string } {
+  return { authorization: `Bearer ${key}` };
 }
 
 function isJson(response: Response): boolean {

@@ -1,7 +1,8 @@
-import type { Fetch, Http } from "./http.ts";
+import { type Fetch, type Http, reach, readJson } from "./http.ts";
 import { type Started, startedOperation } from "./operations.ts";
 import { readPages, tagFilter } from "./pages.ts";
-import { createScorer, type ScoreOptions, type Scorer } from "./scorer.ts";
+import { bearer, createScorer, type ScoreOptions, type Scorer } from "./scorer.ts";
+import { errorFromResponse } from "./slipway-error.ts";
 import type { Service, ServiceKeys } from "./wire.ts";
 import type { WorkspaceAddress } from "./workspace-address.ts";
 
@@ -127,6 +128,17 @@ export function createServices(http: Http, fetch: Fetch, address: WorkspaceAddre
         ...options,
       });
       return startedOperation(response);
+    },
+
+    /** The service's own description of its requests and answers, an OpenAPI 2 document. */
+    async swagger(name: string, options: CallOptions = {}): Promise<unknown> {
+      const service = await get(name, options);
+      const headers = service.authEnabled === true ? bearer((await keys(name, options)).primaryKey) : {};
+      const { signal } = options;
+      const init = { headers, ...(signal === undefined ? {} : { signal }) };
+      const response = await reach(fetch, new URL("swagger.json", service.scoringUri).href, init);
+      if (!response.ok) throw await errorFromResponse(response);
+      return readJson(response);
     },
 
     /** For many requests: looks up address and key once. */

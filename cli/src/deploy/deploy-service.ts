@@ -1,4 +1,4 @@
-import type { Service } from "@slipway/client";
+import { isSlipwayError, type Service } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
 import { inlineOrFile } from "../options.ts";
 import type { Session } from "../session.ts";
@@ -24,6 +24,7 @@ export async function deployService(
   request: ServiceRequest & { readonly overwrite?: boolean | undefined },
 ): Promise<Service> {
   const { client, progress, signal } = session;
+  if (request.overwrite !== true) await refuseTakenName(session, request.name);
   const imageId = await imageFor(session, request);
   if (imageId === undefined)
     throw new CliError(
@@ -71,6 +72,21 @@ export async function curlFor(session: Session, service: Service, sampleInput: s
   });
 }
 
+/** Before anything is built for it. */
+async function refuseTakenName({ client, signal }: Session, name: string): Promise<void> {
+  try {
+    await client.services.get(name, { signal });
+  } catch (error) {
+    if (isSlipwayError(error) && error.statusCode === 404) return;
+    throw error;
+  }
+  throw new CliError(
+    "ServiceAlreadyExists",
+    "refused",
+    `There is a service ${name} already. Change it with \`slipway service update ${name}\`, or add --overwrite.`,
+  );
+}
+
 async function imageFor(session: Session, request: ServiceRequest): Promise<string | undefined> {
   const { image, model = [], script, conda, dependency } = request;
   if (image !== undefined) {
@@ -94,7 +110,7 @@ function settingsOf(request: ServiceRequest) {
   return { description, tags, cpu, memoryInGB, authEnabled };
 }
 
-/** What a model's owner gave as an example, else a body of the usual form. */
+/** What a model's owner gave as an example, else what the service itself gives, else a body of the usual form. */
 async function exampleBody(session: Session, service: Service): Promise<string> {
   const { client, signal } = session;
   const image = await client.images.get(service.imageId, { signal });
@@ -102,5 +118,11 @@ async function exampleBody(session: Session, service: Service): Promise<string> 
     const { sampleInputData } = await client.models.get(modelId, { signal });
     if (sampleInputData !== null && !sampleInputData.startsWith("aml://")) return sampleInputData;
   }
-  return '{"data": []}';
+  const swagger = (await client.services.swagger(service.name, { signal })) as ExampleOfInput;
+  const example = swagger.definitions?.ServiceInput?.example;
+  return example === undefined ? '{"data": []}' : JSON.stringify(example);
+}
+
+interface ExampleOfInput {
+  readonly definitions?: { readonly ServiceInput?: { readonly example?: unknown } };
 }

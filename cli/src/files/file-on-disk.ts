@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { FileSource } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
 
-const HASH_CHUNK_BYTES = 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
 
 /** A file to send; it is read when its bytes are needed. @throws {CliError} FileNotReadable */
 export async function fileOnDisk(file: string, path = basename(file)): Promise<FileSource> {
@@ -20,6 +19,7 @@ export async function fileOnDisk(file: string, path = basename(file)): Promise<F
       return digest;
     },
     slice: (start, end) => readRange(file, start, end),
+    stream: () => readWhole(file, info.size),
   };
 }
 
@@ -52,28 +52,59 @@ async function statOf(path: string) {
 
 async function hash(file: string, signal: AbortSignal | undefined): Promise<string> {
   const digest = createHash("sha256");
-  const stream = createReadStream(file, {
-    highWaterMark: HASH_CHUNK_BYTES,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  for await (const chunk of stream) digest.update(chunk);
-  return digest.digest("hex");
+  const chunk = Buffer.allocUnsafeSlow(READ_BYTES);
+  await using handle = await open(file, "r");
+  for (;;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length);
+    if (bytesRead === 0) return digest.digest("hex");
+    digest.update(chunk.subarray(0, bytesRead));
+  }
 }
 
 async function readRange(file: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(end - start);
+  await using handle = await open(file, "r");
+  return await readFrom(handle, file, start, end);
+}
+
+function readWhole(file: string, sizeBytes: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   let handle: FileHandle | undefined;
-  try {
-    handle = await open(file, "r");
-    let filled = 0;
-    while (filled < bytes.length) {
-      const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
-      if (bytesRead === 0)
-        throw new CliError("FileChanged", "failed", `${file} became shorter while it was sent. Run the command again.`);
-      filled += bytesRead;
-    }
-  } finally {
-    await handle?.close();
+  let at = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        handle ??= await open(file, "r");
+        const end = Math.min(at + READ_BYTES, sizeBytes);
+        controller.enqueue(await readFrom(handle, file, at, end));
+        at = end;
+        if (at < sizeBytes) return;
+        await handle.close();
+        controller.close();
+      } catch (error) {
+        await handle?.close();
+        throw error;
+      }
+    },
+    async cancel() {
+      await handle?.close();
+    },
+  });
+}
+
+async function readFrom(
+  handle: FileHandle,
+  file: string,
+  start: number,
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  // Not from the shared pool, and not filled with zeros first: every byte is overwritten.
+  const bytes = Buffer.allocUnsafeSlow(end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+    if (bytesRead === 0)
+      throw new CliError("FileChanged", "failed", `${file} became shorter while it was sent. Run the command again.`);
+    filled += bytesRead;
   }
   return bytes;
 }

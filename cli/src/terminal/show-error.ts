@@ -10,7 +10,10 @@ export function showError(error: unknown, json: boolean): string {
   const known = isSlipwayError(error) || error instanceof CliError;
   const code = known ? error.code : "UnexpectedError";
   const message = error instanceof Error ? error.message : String(error);
-  const details = isSlipwayError(error) ? error.details.filter((detail) => !message.includes(detail.message)) : [];
+  const said = message.toLowerCase();
+  const details = isSlipwayError(error)
+    ? error.details.filter((detail) => !said.includes(detail.message.toLowerCase()))
+    : [];
   if (json) {
     const statusCode = isSlipwayError(error) && error.statusCode > 0 ? error.statusCode : undefined;
     return `${JSON.stringify({ error: { code, message, statusCode, details } }, null, 2)}\n`;
