@@ -13,6 +13,7 @@ import { parseLock } from "./lock.ts";
 import { createPypiResolver } from "./pypi-resolver.ts";
 import { choosePython, type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
 import { findInterpreters } from "./python-discovery.ts";
+import { reachableOptions } from "./reachable-options.ts";
 import { createResolutionStore, type Resolution } from "./resolution-store.ts";
 import { createSharedWork } from "./shared-work.ts";
 import { createUv, type RunContext, type Uv } from "./uv.ts";
@@ -56,12 +57,14 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
     const id = environmentId(lock, interpreter);
     const root = join(folder, "trees", id);
     const known = await readTree(root);
+    const { options, unreachable } = resolved.resolution;
     const problems =
-      known === undefined ? await install({ id, root, lock, spec, interpreter, settings, provide }, context) : [];
+      known === undefined ? await install({ id, root, lock, options, interpreter, settings, provide }, context) : [];
 
     const warnings = [
       ...pythonWarnings(spec, python),
       ...spec.warnings,
+      ...unreachable.map((address) => `Nobody answers at ${address}; it was left out. Remove it from the conda file.`),
       ...azuremlWarnings(request, resolved.resolution),
       ...problems,
     ];
@@ -117,11 +120,12 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
   ): Promise<{ readonly resolution: Resolution; readonly reused: boolean }> {
     const importsAzureml = request.azuremlImportedAt !== undefined;
     if (spec.requirements.length === 0 && !importsAzureml)
-      return { resolution: { lock: "", azuremlAdded: false }, reused: true };
+      return { resolution: { lock: "", options: [], unreachable: [], azuremlAdded: false }, reused: true };
     const key = resolutionKey(spec, importsAzureml, python.interpreter, settings.variables);
     const kept = await resolutions.find(key);
     if (kept !== undefined) return { resolution: kept, reused: true };
 
+    const { options, unreachable } = await reachableOptions(spec.options, env, context.signal);
     const resolver = createPypiResolver(await provide(), describeIndexSettings(settings));
     const remark = python.exact
       ? ""
@@ -130,15 +134,12 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
       requirements.length === 0
         ? Promise.resolve("")
         : workFolders.use((workFolder) =>
-            resolver.resolve(
-              { requirements, options: spec.options, interpreter: python.interpreter, workFolder, remark },
-              context,
-            ),
+            resolver.resolve({ requirements, options, interpreter: python.interpreter, workFolder, remark }, context),
           );
     const asked = await resolve(spec.requirements);
     const azuremlAdded = importsAzureml && !parseLock(asked).some(({ name }) => name === "azureml-core");
     const lock = azuremlAdded ? await resolve([...spec.requirements, "azureml-core"]) : asked;
-    const resolution = { lock, azuremlAdded };
+    const resolution = { lock, options, unreachable, azuremlAdded };
     await resolutions.keep(key, resolution);
     return { resolution, reused: false };
   }
@@ -148,7 +149,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
       readonly id: string;
       readonly root: string;
       readonly lock: string;
-      readonly spec: EnvironmentSpec;
+      readonly options: readonly string[];
       readonly interpreter: Interpreter;
       readonly settings: IndexSettings;
       readonly provide: () => Promise<Uv>;
@@ -161,7 +162,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
         {
           id: wanted.id,
           lock: wanted.lock,
-          options: wanted.spec.options,
+          options: wanted.options,
           interpreter: wanted.interpreter,
           workFolder,
           destination: wanted.root,

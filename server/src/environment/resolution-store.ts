@@ -4,6 +4,9 @@ import { readFileIfThere, writeFileAtomically } from "../platform/atomic-file.ts
 /** What a request was resolved to; kept, so that the same request gives the same packages tomorrow. */
 export interface Resolution {
   readonly lock: string;
+  /** options of the request for the installation, without what nobody answers at */
+  readonly options: readonly string[];
+  readonly unreachable: readonly string[];
   /** azureml-core was not asked for, but is imported */
   readonly azuremlAdded: boolean;
 }
