@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import * as module from "node:module";
-import { constants } from "node:os";
+import { constants, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -16,6 +16,9 @@ const fromSource = existsSync(source);
 const program = fromSource ? source : join(root, "dist", "main.js");
 
 if (Number(process.versions.node.split(".")[0]) >= WANTED) {
+  // In the user's own folder: what others can write is nothing to run code from.
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  module.enableCompileCache(join(cache, "slipway", "compiled"));
   if (fromSource) useSources();
   await import(pathToFileURL(program).href);
 } else {

@@ -1,7 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { StartError, startSupervisor } from "../supervisor/supervisor.ts";
 
 interface UpOptions {
   readonly data: string;
@@ -63,6 +62,8 @@ async function up(options: UpOptions): Promise<void> {
   const { data, keepServices, ...settings } = options;
   const dataFolder = resolve(data);
   let announced = false;
+  // Loaded here: it brings the server's code along, which no other command needs.
+  const { StartError, startSupervisor } = await import("../supervisor/supervisor.ts");
   const supervisor = await startSupervisor({
     dataFolder,
     settings: { ...settings, dataFolder },
