@@ -4,6 +4,12 @@ import { type Static, Type } from "typebox";
 export const MAX_RESERVED_PATHS = 50;
 
 /**
+ * Slipway's own request header for one block of an upload with an announced digest: where in the file the block belongs, in
+ * bytes. Blocks that say so are written into place, and the commit need not copy them once more.
+ */
+export const BLOCK_OFFSET_HEADER = "x-slipway-offset";
+
+/**
  * One file to reserve. The genuine client sends `path` only.
  *
  * Slipway's own extension: with `sha256` (64 hex digits, the whole file) the answer says whether the workspace holds

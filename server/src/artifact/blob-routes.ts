@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { BLOCK_OFFSET_HEADER } from "@slipway/api";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { HttpApp } from "../platform/http/app.ts";
 import type { Log } from "../platform/log.ts";
@@ -123,7 +124,7 @@ function writeMode(request: FastifyRequest): WriteMode {
 
 /** Slipway's own: the block's place in the whole file (see `UploadService.putBlock`). */
 function offsetOf(request: FastifyRequest): number | undefined {
-  return request.headers["x-slipway-offset"] === undefined ? undefined : sizeHeader(request, "x-slipway-offset");
+  return request.headers[BLOCK_OFFSET_HEADER] === undefined ? undefined : sizeHeader(request, BLOCK_OFFSET_HEADER);
 }
 
 function sizeHeader(request: FastifyRequest, name: string): number {

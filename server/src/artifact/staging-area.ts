@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobInfo, BlobStore } from "../platform/blob-store/blob-store.ts";
 import { writeStream } from "../platform/blob-store/write-stream.ts";
@@ -158,8 +158,11 @@ async function readLog(logFile: string, dataFile: string, bootId: string): Promi
     if (errnoCode(error) === "ENOENT") return blocks;
     throw error;
   }
-  const [boot, ...lines] = text.split("\n").slice(0, -1);
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const [boot, ...lines] = whole.split("\n").slice(0, -1);
   if (boot !== `boot ${bootId}`) return blocks;
+  // The next line must not continue the unfinished one.
+  if (whole.length < text.length) await truncate(logFile, whole.length);
   for (const line of lines) {
     const [id, offset, sizeBytes] = line.split(" ");
     if (id !== undefined) blocks.set(id, { offset: Number(offset), sizeBytes: Number(sizeBytes) });
