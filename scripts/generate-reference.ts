@@ -1,7 +1,8 @@
-// Reference pages that would otherwise drift: settings and error codes. `--check` fails when a committed page is old.
+// Reference pages that would otherwise drift: settings, error codes, command line. `--check` fails when a committed page is old.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Config } from "../server/src/config.ts";
+import { cliPage } from "./reference/cli-page.ts";
 
 const NOTE = "<!-- Made by scripts/generate-reference.ts (npm run fix). Edit the source instead. -->";
 
@@ -88,6 +89,7 @@ function errorPage(): string {
 const pages: Readonly<Record<string, string>> = {
   "docs/reference/settings.md": `${configPage()}\n`,
   "docs/reference/errors.md": errorPage(),
+  "docs/reference/cli.md": `${cliPage(NOTE)}\n`,
 };
 const check = process.argv.includes("--check");
 const old = Object.entries(pages).filter(([file, text]) => !existsSync(file) || readFileSync(file, "utf8") !== text);

@@ -5,8 +5,7 @@ import { registerHooks } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import colors from "picocolors";
+import { promisify, styleText } from "node:util";
 import { ensureDebianPackages } from "./debian-packages.js";
 import { drawAnswer } from "./quickstart/draw-digit.js";
 import { startServer } from "./quickstart/own-server.js";
@@ -41,7 +40,7 @@ let failed = false;
 
 try {
   say("A classifier of handwritten digits: trained, registered, built, deployed, and updated under traffic.");
-  say(colors.dim(`Everything lies in ${folder}; it is stopped and removed at the end.`), "");
+  say(dim(`Everything lies in ${folder}; it is stopped and removed at the end.`), "");
   ensureDebianPackages([
     { name: "bubblewrap", program: "bwrap", why: "it keeps a model's code apart from the rest of this machine" },
   ]);
@@ -62,7 +61,7 @@ try {
   const weak = { name: NAME, models: [`${NAME}=${join(folder, "digits-1.pkl")}`], ...program, sampleInput };
   const image = await buildImage(session, weak);
   const service = await deployService(session, { name: NAME, image: image.id, cpu: 1, memory: 1, auth: true });
-  say("", "Any program on this machine can ask it:", colors.dim(await curlFor(session, service, '{"data": [...]}')));
+  say("", "Any program on this machine can ask it:", dim(await curlFor(session, service, '{"data": [...]}')));
 
   const score = await services.scorer(NAME);
   const [first] = await score(sampleInput);
@@ -87,7 +86,7 @@ try {
     drawAnswer(sample.data[0], second.probabilities, `Model 2 reads ${second.digit}; it is ${sample.label}.`),
     "",
   );
-  say("Its log says:", colors.dim((await services.logs(NAME)).trim().split("\n").slice(-4).join("\n")), "");
+  say("Its log says:", dim((await services.logs(NAME)).trim().split("\n").slice(-4).join("\n")), "");
 
   await step("Clean up", async (current) => {
     const deleting = await services.delete(NAME);
@@ -110,9 +109,17 @@ try {
 if (!failed)
   say(
     "",
-    colors.bold(`Done in ${duration(Date.now() - started)}.`),
+    bold(`Done in ${duration(Date.now() - started)}.`),
     "Next: examples/ has this one and the classic script for Azure ML SDK v1.",
   );
+
+function dim(text) {
+  return styleText("dim", text, { stream: process.stderr });
+}
+
+function bold(text) {
+  return styleText("bold", text, { stream: process.stderr });
+}
 
 function say(...lines) {
   process.stderr.write(`${lines.join("\n")}\n`);

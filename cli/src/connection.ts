@@ -22,7 +22,7 @@ export interface Connection {
 }
 
 /** A token as it is, the address that gives tokens to this machine's users, or a service principal. */
-export type Credential =
+type Credential =
   | { readonly token: string }
   | { readonly tokenUrl: string }
   | { readonly clientId: string; readonly clientSecret: string };

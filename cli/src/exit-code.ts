@@ -1,9 +1,9 @@
 import { isSlipwayError } from "@slipway/client";
 import { CommanderError } from "commander";
-import { CliError } from "./cli-error.ts";
+import { CliError, type FailureKind } from "./cli-error.ts";
 
 /** What `slipway` returns to the shell. Scripts rely on these; they are in the help of the program. */
-export const exitCode = {
+const exitCode = {
   ok: 0,
   /** the work was accepted and failed: a build, a deployment, score.py itself */
   failed: 1,
@@ -14,7 +14,7 @@ export const exitCode = {
   /** no server answers, or it does not know who we are */
   unreachable: 4,
   interrupted: 130,
-} as const;
+} as const satisfies Record<FailureKind | "ok", number>;
 
 /** A request reached score.py and failed there. */
 const SCORING_FAILED = 424;

@@ -1,6 +1,7 @@
 // An 8×8 picture of a digit beside the probabilities of its ten meanings.
-import colors from "picocolors";
+import { styleText } from "node:util";
 
+const terminal = { stream: process.stderr };
 const SIDE = 8;
 const DARKEST = 16;
 const SHADES = [" ", "░", "▒", "▓", "█"];
@@ -17,9 +18,9 @@ export function drawAnswer(pixels, probabilities, title) {
   const lines = probabilities.map((probability, digit) => {
     const left = picture[digit] ?? " ".repeat(2 * SIDE);
     const bar = `${digit} ${drawBar(probability)} ${(probability * 100).toFixed(1)} %`;
-    return `  ${left.padEnd(2 * SIDE)}    ${digit === best ? colors.green(bar) : bar}`;
+    return `  ${left.padEnd(2 * SIDE)}    ${digit === best ? styleText("green", bar, terminal) : bar}`;
   });
-  return [colors.bold(title), ...lines].join("\n");
+  return [styleText("bold", title, terminal), ...lines].join("\n");
 }
 
 function drawPicture(pixels) {
