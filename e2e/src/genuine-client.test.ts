@@ -47,6 +47,10 @@ describe.skipIf(!hasGenuineClient)("the genuine azureml-core", () => {
     await script("services");
   });
 
+  test("finds its models by path, and deploys with InferenceConfig and Environment", async () => {
+    await script("model_paths");
+  });
+
   test("is told the cause of every failure", async () => {
     await script("causes");
   });

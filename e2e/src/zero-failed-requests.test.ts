@@ -21,7 +21,7 @@ test("no request fails through 20 updates, 5 of them to images that cannot start
     await buildImage(client, "versions", versionScript(2, 0.008)),
     await buildImage(
       client,
-      "v",
+      "versions",
       "def init():\n    raise ValueError('broken on purpose')\n\ndef run(data):\n    return {}\n",
     ),
   ];
