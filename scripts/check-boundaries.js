@@ -12,16 +12,27 @@ Visitor.prototype.visitStatement = function (statement) {
   return statement;
 };
 
-const folders = ["api", "server", "gateway", "scoring", "client", "cli", "e2e", "bench"].map((folder) => `${folder}/src`);
+const folders = ["api", "server", "gateway", "scoring", "client", "cli", "e2e", "bench"].map(
+  (folder) => `${folder}/src`,
+);
 const { options, forbidden } = createRequire(import.meta.url)("../.dependency-cruiser.cjs");
 const { enhancedResolveOptions, ...cruiseOptions } = options;
-const { output } = await cruise(folders, { ...cruiseOptions, validate: true, ruleSet: { forbidden } }, enhancedResolveOptions);
+const { output } = await cruise(
+  folders,
+  { ...cruiseOptions, validate: true, ruleSet: { forbidden } },
+  enhancedResolveOptions,
+);
 for (const { rule, from, to, cycle } of output.summary.violations) {
   console.error(`${rule.name}: ${from} → ${cycle ? cycle.map((step) => step.name).join(" → ") : to}`);
 }
-const sources = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", ...folders.map((folder) => `${folder}/*.ts`)], { encoding: "utf8" });
+const sources = execFileSync(
+  "git",
+  ["ls-files", "--cached", "--others", "--exclude-standard", ...folders.map((folder) => `${folder}/*.ts`)],
+  { encoding: "utf8" },
+);
 const expected = sources.trim().split("\n").length;
 const { totalCruised, totalDependenciesCruised } = output.summary;
 console.log(`${totalCruised} modules, ${totalDependenciesCruised} dependencies`);
-if (totalCruised < expected) console.error(`Only ${totalCruised} modules were read, but there are ${expected} files: the parser does not work.`);
+if (totalCruised < expected)
+  console.error(`Only ${totalCruised} modules were read, but there are ${expected} files: the parser does not work.`);
 process.exit(output.summary.violations.length === 0 && totalCruised >= expected ? 0 : 1);

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 
 const checks = [
-  ["format and lint", "biome", ["ci", "--error-on-warnings", "."]],
+  ["format and lint", "biome", ["ci", "--colors=off", "--error-on-warnings", "."]],
   ["types", "tsc", ["-b"]],
   ["boundaries", process.execPath, ["scripts/check-boundaries.js"]],
   ["dead code", "knip", []],

@@ -12,6 +12,8 @@ const MAX_LOG_BYTES = 20 * 1024 * 1024;
 const GATEWAY_PATIENCE_MS = 40_000;
 const CONTROL_PLANE_PATIENCE_MS = 60_000;
 const LONGEST_DATA_FOLDER = 80;
+/** So often in a row a control plane may end before it was ever ready: a crash may be a passing fault, this is not one. */
+const MAX_FAILED_STARTS = 5;
 
 export class StartError extends Error {}
 
@@ -53,6 +55,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   let adopted = false;
   let stopping: Promise<void> | undefined;
   let failed = false;
+  let failedStarts = 0;
 
   async function startGateway(): Promise<void> {
     if (gateway !== undefined || adopted) return;
@@ -99,14 +102,22 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     onMessage(raw) {
       const message = raw as ControlPlaneMessage;
       if (message.type === "prepared") void startGateway();
-      else if (message.type === "ready") options.onReady(message.url, message.notices);
-      else fatal(message.message);
+      else if (message.type === "ready") {
+        failedStarts = 0;
+        options.onReady(message.url, message.notices);
+      } else fatal(message.message);
     },
     onExit(code, signal) {
       if (failed) return false;
+      const log = join(layout.logs, "control-plane.log");
+      failedStarts += 1;
+      if (failedStarts > MAX_FAILED_STARTS) {
+        fatal(`The control plane ended ${failedStarts} times before it was ready. Its log says why: ${log}`);
+        return false;
+      }
       if (signal !== "SIGTERM" && code !== 0) {
         options.onNotice(
-          `The control plane ended (${signal ?? `exit code ${code}`}) and is started again; services keep running. Its log: ${join(layout.logs, "control-plane.log")}`,
+          `The control plane ended (${signal ?? `exit code ${code}`}) and is started again; services keep running. Its log: ${log}`,
         );
       }
       return true;

@@ -1,2 +1,2 @@
-export { type ComputeTargets, type ComputeType, computeTargets, computeTypes, parseComputeType } from "./compute.ts";
+export { type ComputeTargets, type ComputeType, computeTargets, parseComputeType } from "./compute.ts";
 export { computeNotConfigured, computeTypeUnknown } from "./compute-errors.ts";

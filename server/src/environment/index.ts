@@ -1,3 +1,3 @@
 export type { EnvironmentRequest, EnvironmentService, PreparedEnvironment } from "./environment.ts";
-export { createEnvironmentService, defaultCacheFolder, type EnvironmentServiceOptions } from "./environment-service.ts";
+export { createEnvironmentService, type EnvironmentServiceOptions } from "./environment-service.ts";
 export { importsAzureml } from "./imports-azureml.ts";

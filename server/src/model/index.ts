@@ -1,6 +1,5 @@
 export type { Model, ModelFile, ModelReader, ModelUsers } from "./model.ts";
-export { isModelName, parseModelId } from "./model.ts";
 export { modelRoutes } from "./model-routes.ts";
 export { createModelService, type ModelService } from "./model-service.ts";
 export { type ModelTables, modelMigration } from "./model-tables.ts";
-export { toEmbeddedWireModel, toWireModel } from "./model-wire.ts";
+export { toEmbeddedWireModel } from "./model-wire.ts";

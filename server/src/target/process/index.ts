@@ -1,1 +1,1 @@
-export { createProcessTarget, type ProcessTargetOptions, stopAllReplicas } from "./process-target.ts";
+export { createProcessTarget, type ProcessTargetOptions } from "./process-target.ts";
