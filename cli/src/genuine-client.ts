@@ -32,7 +32,7 @@ export async function genuineClientEnvironment(options: GenuineClientOptions): P
   // The client would keep talking to an older address that it has written down here (wire contract 1.3).
   await rm(join(azureConfig, "cloudEndpoints.json"), { force: true });
   const host = new URL(url).hostname;
-  const noProxy = [env["NO_PROXY"] ?? env["no_proxy"] ?? "", host].filter((part) => part !== "").join(",");
+  const noProxy = [env.NO_PROXY ?? env.no_proxy ?? "", host].filter((part) => part !== "").join(",");
   return {
     ARM_CLOUD_METADATA_URL: `${url}/metadata/endpoints?api-version=2019-05-01`,
     AZUREML_CURRENT_CLOUD: "AzureCloud",
