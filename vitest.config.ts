@@ -15,7 +15,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["{api,server,gateway,scoring,client,cli}/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          include: ["{api,server,gateway,scoring,client,cli,bench}/src/**/*.test.ts", "scripts/**/*.test.ts"],
           exclude: ["**/*.integration.test.ts", "**/node_modules/**", "**/dist/**"],
           testTimeout: 20_000,
         },

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 
 interface UpOptions {
   readonly data: string;
+  readonly cache?: string;
   readonly port: number;
   readonly gatewayPort: number;
   readonly publicUrl?: string;
@@ -19,6 +20,11 @@ export function upCommand(): Command {
   return new Command("up")
     .description("start Slipway in the foreground: control plane, registry and gateway")
     .addOption(new Option("--data <dir>", "data folder").env("SLIPWAY_DATA").default(join(homedir(), ".slipway")))
+    .addOption(
+      new Option("--cache <dir>", "downloaded packages, shared by installations (default: ~/.cache/slipway)").env(
+        "SLIPWAY_CACHE",
+      ),
+    )
     .addOption(
       new Option("--port <number>", "port of the control plane and the registry")
         .env("SLIPWAY_PORT")
@@ -59,14 +65,14 @@ Ctrl-C stops everything, services included; the next start brings back every ser
 }
 
 async function up(options: UpOptions): Promise<void> {
-  const { data, keepServices, ...settings } = options;
+  const { data, cache, keepServices, ...settings } = options;
   const dataFolder = resolve(data);
   let announced = false;
   // Loaded here: it brings the server's code along, which no other command needs.
   const { StartError, startSupervisor } = await import("../supervisor/supervisor.ts");
   const supervisor = await startSupervisor({
     dataFolder,
-    settings: { ...settings, dataFolder },
+    settings: { ...settings, dataFolder, cacheFolder: cache ? resolve(cache) : undefined },
     gatewayPort: options.gatewayPort,
     onReady(url, notices) {
       if (announced) return print("The control plane is back.");
