@@ -9,11 +9,9 @@ export interface Cores {
 
 /** Two cores of those that this process may use. @throws if there is only one: then load and server cannot be kept apart */
 export function twoCores(): Cores {
-  const list =
-    taskset(["-cp", String(process.pid)])
-      .split(":")
-      .at(-1)
-      ?.trim() ?? "";
+  const [, all = ""] = taskset(["-cp", String(process.pid)])
+    .trim()
+    .split(": ");
   const [server, load] = all.split(",").flatMap((range) => {
     const [first = 0, last = first] = range.split("-").map(Number);
     return Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -42,5 +42,5 @@ export async function timeProgram(command: readonly string[], options: TimedOpti
   const unsaid = lines.filter((text) => times[text] === undefined);
   if (code === 0 && unsaid.length === 0) return { lines: times, total, output: output.join("\n") };
   const what = code === 0 ? `never said ${unsaid.join(", ")}` : `ended with ${code}`;
-  throw new Error(`${command.join(" ")} ${what}:\n${output.join("\n")}`);
+  throw new Error(`${command.join(" ")} ${what}:\n${output.slice(-20).join("\n")}`);
 }
