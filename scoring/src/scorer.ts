@@ -6,14 +6,13 @@ import { type AnswerSink, answerCause, answerJson, answerText, type RequestHandl
 import { isFinal } from "./frame-message.ts";
 import { listenForFrames } from "./frames-edge.ts";
 import { listenForHttp } from "./http-edge.ts";
-import { openRotatingLog } from "./rotating-log.ts";
-import { onnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
-import { pythonRuntime } from "./runtime/python/python-runtime.ts";
+import { openRotatingLog, type RotatingLog } from "./rotating-log.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 import { bodyTooLarge, methodNotAllowed, pathNotFound, stillStarting, swaggerVersionUnknown } from "./scorer-errors.ts";
 
 export interface Scorer {
   state(): ScorerState;
-  /** Finishes what is in work, stops the workers, and writes `exit.json`. */
+  /** Finishes what is in work, stops the workers, and writes `exit.json`. Asked again, it is the same stop. */
   stop(): Promise<void>;
 }
 
@@ -31,10 +30,7 @@ const KNOWN_PATHS = new Set(["/score", "/swagger.json", "/ready", "/"]);
  */
 export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) => void): Promise<Scorer> {
   const log = openRotatingLog(join(config.runFolder, "logs", "scorer.log"));
-  const runtime =
-    config.runtime.kind === "python"
-      ? pythonRuntime(config, config.runtime, log)
-      : onnxRuntime(config, config.runtime, log, onFatal);
+  const runtime = await runtimeOf(config, log, onFatal);
   let inFlight = 0;
   let lastRequestAt = 0;
   let draining = false;
@@ -112,22 +108,37 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
     }
   };
 
+  const stop = async () => {
+    draining = true;
+    log.write("scorer", "Stopping.");
+    frames.announceDraining();
+    http.stopAccepting();
+    await drained();
+    await runtime.stop();
+    await Promise.all([http.close(), frames.close()]);
+    await writeExitReason(config.runFolder, { at: new Date().toISOString() });
+    log.write("scorer", "Stopped.");
+    log.close();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     state,
-    async stop() {
-      if (draining) return;
-      draining = true;
-      log.write("scorer", "Stopping.");
-      frames.announceDraining();
-      http.stopAccepting();
-      await drained();
-      await runtime.stop();
-      await Promise.all([http.close(), frames.close()]);
-      await writeExitReason(config.runFolder, { at: new Date().toISOString() });
-      log.write("scorer", "Stopped.");
-      log.close();
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
+}
+
+/** Only what this replica needs is loaded: its start is part of every deployment. */
+async function runtimeOf(config: ScorerConfig, log: RotatingLog, onFatal: (cause: Cause) => void): Promise<Runtime> {
+  const { runtime } = config;
+  switch (runtime.kind) {
+    case "python":
+      return (await import("./runtime/python/python-runtime.ts")).pythonRuntime(config, runtime, log);
+    case "onnx":
+      return (await import("./runtime/onnx/onnx-runtime.ts")).onnxRuntime(config, runtime, log, onFatal);
+  }
 }
 
 function answerSwagger(sink: AnswerSink, version: string | null, document: () => unknown): void {

@@ -88,7 +88,7 @@ export function onnxRuntime(
         case "ready":
           clearTimeout(slot.timer);
           slot.phase = "ready";
-          slot.readyAt = Date.now();
+          slot.readyAt = performance.now();
           models = message.models;
           loadMs = message.loadMs;
           log.write("scorer", `${slot.name} is ready (load ${Math.round(message.loadMs)} ms).`);
@@ -136,7 +136,7 @@ export function onnxRuntime(
     slot.phase = hopeless ? "failed" : "starting";
     if (hopeless) return;
     slot.restarts += 1;
-    slot.timer = setTimeout(startThread, slot.delay.next(Date.now(), slot.readyAt), slot);
+    slot.timer = setTimeout(startThread, slot.delay.next(performance.now(), slot.readyAt), slot);
   };
 
   const dispatch = () => {

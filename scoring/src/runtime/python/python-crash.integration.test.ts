@@ -180,6 +180,8 @@ describe("the end of the scorer", () => {
         ),
       ).toBe("closed"),
     );
+    // Whoever stops it may lose patience, or die and start over: the drain goes on.
+    scorer.process.kill("SIGTERM");
     expect((await inWork).status).toBe(200);
     expect(await scorer.exited()).toEqual({ code: 0, signal: null });
     expect(existsSync(scorer.config.httpSocket)).toBe(false);

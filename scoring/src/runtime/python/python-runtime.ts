@@ -76,7 +76,7 @@ export function pythonRuntime(
       {
         ready(told) {
           slot.phase = "ready";
-          slot.readyAt = Date.now();
+          slot.readyAt = performance.now();
           slot.crashes = 0;
           everReady = true;
           report = told;
@@ -117,7 +117,7 @@ export function pythonRuntime(
       rejectWaitingIfFailed();
       return;
     }
-    const waitMs = slot.delay.next(Date.now(), slot.readyAt);
+    const waitMs = slot.delay.next(performance.now(), slot.readyAt);
     slot.restarts += 1;
     slot.timer = setTimeout(startWorker, waitMs, slot);
     rejectWaitingIfFailed();
