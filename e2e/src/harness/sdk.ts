@@ -49,6 +49,6 @@ export async function buildImage(client: SlipwayClient, name: string, script: st
   return image.imageId;
 }
 
-/** Answers its version after `seconds` of work. */
-export const versionScript = (version: number, seconds = 0) =>
-  `import time\n\ndef init():\n    pass\n\ndef run(data):\n    time.sleep(${seconds})\n    return {"version": ${version}}\n`;
+/** Answers its version, after as many `seconds` as the request says. */
+export const versionScript = (version: number) =>
+  `import json, time\n\ndef init():\n    pass\n\ndef run(data):\n    time.sleep(json.loads(data).get("seconds", 0))\n    return {"version": ${version}}\n`;
