@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { buildImage, sdk, trusting, versionScript } from "../../e2e/src/harness/sdk.ts";
-import { type LoadResult, steadyLoad } from "../../e2e/src/harness/steady-load.ts";
+import { type OpenLoopResult, openLoop } from "../../e2e/src/harness/open-loop.ts";
+import { buildImage, sdk, trusting } from "../../e2e/src/harness/sdk.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { startSlipway } from "./measure/started-slipway.ts";
 import { percentile, summarize } from "./measure/statistics.ts";
+import { ask } from "./servers/contender.ts";
 
 const PER_SECOND = 200;
 const WORK_SECONDS = 0.002;
@@ -31,14 +32,14 @@ image, one after the other. Load generator, gateway, control plane and workers s
     const [rounds, quietMs, updateCount] = context.quick ? [1, 2_000, 3] : [3, 10_000, 20];
     const slipway = await startSlipway(context);
     const client = await sdk(slipway);
-    const fetch = await trusting(slipway);
     const images = [
-      await buildImage(client, "versions", versionScript(1, WORK_SECONDS)),
-      await buildImage(client, "versions", versionScript(2, WORK_SECONDS)),
+      await buildImage(client, "versions", scriptOf(1)),
+      await buildImage(client, "versions", scriptOf(2)),
     ];
     const settings = { name: SERVICE, imageId: images[0] ?? "", cpu: 2, memoryInGB: 1 };
     await client.operations.wait((await client.services.create(settings)).operationId);
     const { scoringUri } = await client.services.get(SERVICE);
+    const address = { url: scoringUri ?? "", body: "{}", fetch: await trusting(slipway) };
     const failures: string[] = [];
 
     let count = 0;
@@ -50,8 +51,8 @@ image, one after the other. Load generator, gateway, control plane and workers s
       return (performance.now() - began) / 1000;
     }
 
-    async function underLoad<T>(act: () => Promise<T>): Promise<[LoadResult, T]> {
-      const load = steadyLoad(fetch, scoringUri ?? "", PER_SECOND);
+    async function underLoad<T>(act: () => Promise<T>): Promise<[OpenLoopResult, T]> {
+      const load = openLoop(() => ask(address).then(() => {}), PER_SECOND);
       try {
         const acted = await act();
         return [await load.stop(), acted];
@@ -75,7 +76,11 @@ image, one after the other. Load generator, gateway, control plane and workers s
   },
 };
 
-function latencies({ latenciesMs, sent, failures }: LoadResult) {
+function scriptOf(version: number): string {
+  return `import time\n\ndef run(data):\n    time.sleep(${WORK_SECONDS})\n    return ${version}\n`;
+}
+
+function latencies({ latenciesMs, sent, failures }: OpenLoopResult) {
   return {
     "p50 ms": percentile(latenciesMs, 50),
     "p99 ms": percentile(latenciesMs, 99),
