@@ -21,7 +21,7 @@ address gives the new answer (asked every 50 ms). Cold means a new data folder a
 bytecode are fetched and made again. Then only score.py changes (upload, build, update), and at last the service is updated back to the
 image that was built first.
 
-3 rounds, about 2 minutes. --quick: 1 round, about 30 seconds.`,
+3 rounds, about 1 minute. --quick: 1 round, about 20 seconds.`,
   metrics: [
     { title: "new answer s", decimals: 2 },
     { title: "command s", decimals: 2 },

@@ -23,7 +23,7 @@ of the service. Cold means a new data folder and a new cache folder: uv, package
 the package index answers. Then everything is deleted (--clean) and the script runs again in the same data folder. Python imports
 azureml.core before it can do anything: that share is measured alone. The heavy environment has azureml-defaults as well (once).
 
-3 rounds, about 5 minutes. --quick: 1 round without the heavy environment, about 1 minute.`,
+3 rounds, about 2 minutes. --quick: 1 round without the heavy environment, about 20 seconds.`,
   metrics: ["first answer s", "connect s", "train, register s", "build s", "deploy s", "score s"].map((title) => ({
     title,
     decimals: 1,

@@ -18,7 +18,7 @@ export const updates: Benchmark = {
 request was due. The service works ${WORK_SECONDS * 1000} ms for a request on two workers. Each round has a quiet part and one with updates to another
 image, one after the other. Load generator, gateway, control plane and workers share the cores of the machine.
 
-3 rounds of 10 s and 20 updates, about 2 minutes. --quick: 1 round of 2 s and 3 updates, about 20 seconds.`,
+3 rounds of 10 s and 20 updates, about 2 minutes. --quick: 1 round of 2 s and 3 updates, about 10 seconds.`,
   metrics: [
     { title: "p99 ms", decimals: 1 },
     { title: "p50 ms", decimals: 1 },

@@ -21,7 +21,7 @@ export const upload: Benchmark = {
 is in the page cache for all, and each gets bytes that were never uploaded before. Slipway answers when the bytes are on the disk (fsync);
 cp does not wait for that, so there is a line with sync as well. The peak memory is the control plane's (VmHWM).
 
-3 rounds, about 3 minutes and 8 GiB in the temporary folder. --quick: 1 round with 64 MiB, about 30 seconds.`,
+3 rounds, about 90 seconds and 8 GiB in the temporary folder. --quick: 1 round with 64 MiB, about 10 seconds.`,
   metrics: [
     { title: "seconds", decimals: 2 },
     { title: "MiB/s", decimals: 0 },
