@@ -1,6 +1,7 @@
 // Reference pages that would otherwise drift: settings, error codes, command line. `--check` fails when a committed page is old.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { compatibility } from "../server/src/compatibility.ts";
 import { Config } from "../server/src/config.ts";
 import { cliPage } from "./reference/cli-page.ts";
 
@@ -86,8 +87,14 @@ function errorPage(): string {
   return `# Error codes\n\n${NOTE}\n\nCodes are part of the API: programs test them, messages may change.\n\n| code | room | kind | message |\n|---|---|---|---|\n${rows.join("\n")}\n`;
 }
 
+function compatibilityPage(): string {
+  const rows = compatibility.map(({ calls, state, note }) => `| ${calls} | ${state} | ${note} |`);
+  return `# Calls of azureml-core 1.61\n\n${NOTE}\n\nWhat is not supported answers 501 with the reason from this table.\n\n| calls | state | |\n|---|---|---|\n${rows.join("\n")}\n`;
+}
+
 const pages: Readonly<Record<string, string>> = {
   "docs/reference/settings.md": `${configPage()}\n`,
+  "docs/reference/compatibility.md": compatibilityPage(),
   "docs/reference/errors.md": errorPage(),
   "docs/reference/cli.md": `${cliPage(NOTE)}\n`,
 };

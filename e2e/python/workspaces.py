@@ -2,14 +2,15 @@
 import os
 import sys
 
-from azureml.core import Workspace
+from azureml.core import Environment, Workspace
 from azureml.core.authentication import ServicePrincipalAuthentication
+from azureml.core.compute import ComputeTarget
 from azureml.core.model import Model
 from azureml.exceptions import ProjectSystemException, UserErrorException, WorkspaceException
 
 ws = Workspace.from_config()
 same = Workspace.get(name=ws.name, subscription_id=ws.subscription_id, resource_group=ws.resource_group)
-assert same.get_details()["workspaceId"] == ws.get_details()["workspaceId"]
+assert same.get_details()["id"] == ws.get_details()["id"]
 listed = Workspace.list(ws.subscription_id)
 assert ws.name in listed, listed
 assert ws.name in Workspace.list(ws.subscription_id, resource_group=ws.resource_group)
@@ -23,6 +24,15 @@ except (ProjectSystemException, WorkspaceException, UserErrorException) as error
     print("ok: unknown workspace:", str(error).splitlines()[0][:120])
 else:
     raise AssertionError("an unknown workspace was found")
+
+for unsupported in (lambda: Environment.get(ws, "mine"), lambda: ComputeTarget(ws, "cluster")):
+    try:
+        unsupported()
+    except Exception as error:
+        assert "Not supported by Slipway" in str(error), error
+    else:
+        raise AssertionError("an unsupported call did nothing")
+print("ok: what is not supported says so")
 
 os.environ.pop("MSI_ENDPOINT")
 principal = ServicePrincipalAuthentication(tenant_id="adfs", service_principal_id=sys.argv[1], service_principal_password=sys.argv[2])

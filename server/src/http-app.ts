@@ -14,10 +14,12 @@ import {
   type UploadAddresses,
   type UploadService,
 } from "./artifact/index.ts";
+import { unsupportedRoutes } from "./compatibility.ts";
 import { type ImageService, imageLinkRoutes, imageRoutes, toWireImage } from "./image/index.ts";
 import { type ModelService, modelRoutes, toEmbeddedWireModel } from "./model/index.ts";
 import { type OperationRoutesDependencies, operationRoutes } from "./operation/index.ts";
 import type { Clock } from "./platform/clock.ts";
+import { ifFound } from "./platform/errors.ts";
 import { createHttpApp, type HttpApp, type ServerCertificate } from "./platform/http/app.ts";
 import {
   type ErrorEnvelope,
@@ -97,9 +99,13 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
 
   await guarded("", resourceManagerEnvelope, (scope) => resourceManagerRoutes(scope, workspaceDeps));
   await guarded("/slipway/v1", resourceManagerEnvelope, (scope) => accessRoutes(scope, deps));
-  await inWorkspace("", resourceManagerEnvelope, (scope) => workspaceRoutes(scope, workspaceDeps));
+  await inWorkspace("", resourceManagerEnvelope, (scope) => {
+    workspaceRoutes(scope, workspaceDeps);
+    unsupportedRoutes(scope);
+  });
   await inWorkspace("/artifact/v2.0", resourceManagerEnvelope, (scope) => artifactRoutes(scope, deps));
   await inWorkspace("/modelmanagement/v1.0", modelManagementEnvelope, (scope) => {
+    unsupportedRoutes(scope);
     modelRoutes(scope, { models: deps.models, publicUrl: () => publicUrl });
     imageRoutes(scope, { images: deps.images, models: deps.models, toWireModel: toEmbeddedWireModel, publicUrl });
     operationRoutes(scope, deps.operations);
@@ -110,15 +116,18 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
         `${publicUrl}/modelmanagement/v1.0${workspaceResourceId(workspace)}/operations/${id}`,
     });
   });
+  for (const area of ["/environment/v1.0", "/environment/v2.0", "/rp/workspaces", "/history/v1.0", "/data/v1.0"]) {
+    await inWorkspace(area, modelManagementEnvelope, unsupportedRoutes);
+  }
   return app;
 }
 
 /** A service shows its image with the models in it; one that was deleted since is left out. */
 function imageDetails({ images, models, publicUrl }: HttpDependencies): ServiceRoutesDependencies["imageDetails"] {
   return async (workspace, imageId) => {
-    const image = await images.get(workspace.id, imageId).catch(() => undefined);
+    const image = await ifFound(images.get(workspace.id, imageId));
     if (image === undefined) return undefined;
-    const found = await Promise.all(image.modelIds.map((id) => models.get(workspace.id, id).catch(() => undefined)));
+    const found = await Promise.all(image.modelIds.map((id) => ifFound(models.get(workspace.id, id))));
     const details = found.filter((model) => model !== undefined).map(toEmbeddedWireModel);
     return toWireImage(image, { location: await images.location(image), publicUrl }, details);
   };

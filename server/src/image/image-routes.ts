@@ -2,7 +2,7 @@ import { CreateImageRequest, JsonPatch, ListImagesQuery, WireImage, WireImagePag
 import { Type } from "typebox";
 import type { Model, ModelReader } from "../model/index.ts";
 import type { DescribeOperation } from "../operation/index.ts";
-import { AppError } from "../platform/errors.ts";
+import { ifFound } from "../platform/errors.ts";
 import type { HttpApp } from "../platform/http/app.ts";
 import { type Workspace, workspaceOf, workspaceResourceId } from "../workspace/index.ts";
 import type { BuildImageInput } from "./build-image.operation.ts";
@@ -121,14 +121,7 @@ export function describeImageBuild(publicUrl: string): DescribeOperation {
 
 /** A model that was deleted since is left out: images keep their own copy. */
 async function modelDetails(deps: ImageRoutesDependencies, image: Image): Promise<unknown[]> {
-  const found = await Promise.all(
-    image.modelIds.map((id) =>
-      deps.models.get(image.workspaceId, id).catch((error) => {
-        if (error instanceof AppError && error.kind === "notFound") return undefined;
-        throw error;
-      }),
-    ),
-  );
+  const found = await Promise.all(image.modelIds.map((id) => ifFound(deps.models.get(image.workspaceId, id))));
   return found.filter((model) => model !== undefined).map(deps.toWireModel);
 }
 

@@ -52,6 +52,16 @@ export function toAppError(error: unknown): AppError {
   return new AppError({ code: "InternalError", kind: "internal", message, cause: error });
 }
 
+/** The value, or undefined when it was not found; every other failure stays one. */
+export async function ifFound<Value>(value: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await value;
+  } catch (error) {
+    if (error instanceof AppError && error.kind === "notFound") return undefined;
+    throw error;
+  }
+}
+
 /** Failures of the machine that a person can mend, in words. */
 function systemError(error: unknown): AppError | undefined {
   const code = errnoCode(error);

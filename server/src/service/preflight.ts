@@ -1,5 +1,6 @@
 import type { Cause, ReplicaRoute } from "@slipway/api";
 import type { Model, ModelReader } from "../model/index.ts";
+import { ifFound } from "../platform/errors.ts";
 import { callReplica } from "./replica-call.ts";
 
 /** A sample is there to show that `run()` works, not to measure it. */
@@ -56,7 +57,7 @@ interface Sample {
 
 async function modelSample(models: ModelReader, request: PreflightRequest): Promise<Sample | undefined> {
   for (const id of request.modelIds) {
-    const model = await models.get(request.workspaceId, id).catch(() => undefined);
+    const model = await ifFound(models.get(request.workspaceId, id));
     const input = model && sampleInput(model);
     if (input !== undefined) return { from: `model ${id}`, input };
   }
