@@ -30,6 +30,8 @@ export const ServiceRoute = Type.Object({
   maxQueueWaitMs: Type.Integer({ minimum: 0 }),
   /** must fit into one frame together with its head */
   maxBodyBytes: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+  /** origins whose pages may call the service (CORS), or `*`; without it the replica answers for itself */
+  corsOrigins: Type.Optional(Type.Array(Type.String())),
   replicas: Type.Array(ReplicaRoute),
   /** what a caller is told when there is no replica: the cause, in words */
   unavailableReason: Type.Optional(Type.String()),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { constants, type Http2ServerRequest } from "node:http2";
 import type { EnvelopedError } from "@slipway/api";
 import type { Refusal } from "./gateway-errors.ts";
 
@@ -25,8 +26,15 @@ const NOT_PASSED = new Set([
   "x-request-id",
 ]);
 
-/** Flat `name, value, …` for `writeHead`, or in words what HTTP does not allow. */
-export function passableHeaders(headers: Readonly<Record<string, unknown>>): string[] | string {
+/**
+ * Flat `name, value, …` for `writeHead`, or in words what HTTP does not allow.
+ *
+ * @param replaced flat as well: headers of these names are left out
+ */
+export function passableHeaders(
+  headers: Readonly<Record<string, unknown>>,
+  replaced: readonly string[] = [],
+): string[] | string {
   const flat: string[] = [];
   for (const name in headers) {
     const value = headers[name];
@@ -34,7 +42,8 @@ export function passableHeaders(headers: Readonly<Record<string, unknown>>): str
     if (typeof value !== "string" || !FIELD_VALUE.test(value)) {
       return `the value of header '${name.slice(0, 60)}' has characters that a header cannot have`;
     }
-    if (!NOT_PASSED.has(name.toLowerCase())) flat.push(name, value);
+    const lower = name.toLowerCase();
+    if (!NOT_PASSED.has(lower) && !replaced.includes(lower)) flat.push(name, value);
   }
   return flat;
 }
@@ -60,16 +69,27 @@ export function writeRefusal(response: ServerResponse, requestId: string, refusa
 }
 
 /** Refuses a request whose body has not been read (to its end). */
-export function refuseEarly(request: IncomingMessage, response: ServerResponse, id: string, refusal: Refusal): void {
+export function refuseEarly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  id: string,
+  refusal: Refusal,
+  more: string[] = [],
+): void {
+  if (request.httpVersionMajor > 1) {
+    endStream(request, response);
+    writeRefusal(response, id, refusal, more);
+    return;
+  }
   const announced =
     request.headers["transfer-encoding"] === undefined ? Number(request.headers["content-length"] ?? 0) : Infinity;
   if (request.complete || announced <= DUMPED_BYTES) {
-    writeRefusal(response, id, refusal);
+    writeRefusal(response, id, refusal, more);
     return;
   }
   const body = refusalBody(id, refusal);
   response.writeHead(refusal.status, [
-    ...refusalHeaders(id, refusal, ["connection", "close"]),
+    ...refusalHeaders(id, refusal, [...more, "connection", "close"]),
     "content-length",
     String(body.length),
   ]);
@@ -78,6 +98,14 @@ export function refuseEarly(request: IncomingMessage, response: ServerResponse, 
   request.once("end", () => response.end());
   request.once("close", () => clearTimeout(timer));
   request.resume();
+}
+
+/** RFC 9113, section 8.1: the whole answer is there, so the rest of the body need not come. Its connection serves others. */
+export function endStream(request: IncomingMessage, response: ServerResponse): void {
+  const { stream } = request as unknown as Http2ServerRequest;
+  response.once("finish", () => {
+    if (!request.complete) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 function refusalHeaders(requestId: string, refusal: Refusal, more: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import { unwatchFile, watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { Server } from "node:https";
+import type { Http2SecureServer } from "node:http2";
 import { createSecureContext } from "node:tls";
 import type { Log } from "./log.ts";
 
@@ -29,12 +29,12 @@ export async function readCertificate({ certificateFile, keyFile }: CertificateF
  *
  * @throws as {@link readCertificate}; then the old pair stays in force
  */
-export async function swapCertificate(server: Server, files: CertificateFiles): Promise<void> {
+export async function swapCertificate(server: Http2SecureServer, files: CertificateFiles): Promise<void> {
   server.setSecureContext(await readCertificate(files));
 }
 
 /** Looks at the files (polling: they are replaced by renaming, which a watch on the old inode does not see). */
-export function watchCertificate(server: Server, files: CertificateFiles, log: Log): () => void {
+export function watchCertificate(server: Http2SecureServer, files: CertificateFiles, log: Log): () => void {
   const look = () => {
     swapCertificate(server, files).then(
       () => log.info("certificate in force", { file: files.certificateFile }),

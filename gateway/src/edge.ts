@@ -1,8 +1,14 @@
-import type { ServerOptions } from "node:http";
-import { createServer, type Server } from "node:https";
+import type { IncomingMessage, ServerOptions, ServerResponse } from "node:http";
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { CertificatePair } from "./certificate.ts";
+import { handleGrpc, isGrpc } from "./grpc-handler.ts";
 import { handleScoring, type Traffic } from "./scoring-handler.ts";
 
 /** Node's 5 s make idle clients meet resets; load balancers and SDKs keep connections for about a minute. */
@@ -20,18 +26,42 @@ const LIMITS: ServerOptions = {
   connectionsCheckingInterval: 5000,
 };
 
+/** HTTP/2 on the same port, for gRPC and whoever else asks for it by ALPN. */
+const HTTP2: SecureServerOptions = {
+  allowHTTP1: true,
+  // One connection's share; beyond it its requests wait at the caller.
+  settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+  // Megabytes of what is queued for a connection; Node's 10 would refuse streams beside one large answer.
+  maxSessionMemory: 256,
+};
+
 /** The HTTPS listener, not listening yet. */
-export function createEdge(pair: CertificatePair, traffic: Traffic): Server {
-  const server = createServer({ ...LIMITS, ...pair, handshakeTimeout: HANDSHAKE_MS }, (request, response) =>
-    handleScoring(traffic, request, response, false),
-  );
-  server.on("checkContinue", (request, response) => handleScoring(traffic, request, response, true));
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseUnparsed(error, socket));
+export function createEdge(pair: CertificatePair, traffic: Traffic): Http2SecureServer {
+  const server = createSecureServer({ ...LIMITS, ...HTTP2, ...pair, handshakeTimeout: HANDSHAKE_MS });
+  const handle = (awaitsContinue: boolean) => (incoming: unknown, outgoing: unknown) => {
+    // Node's compatibility API: over HTTP/2 the two are shaped like those of HTTP/1.1.
+    const request = incoming as IncomingMessage;
+    const response = outgoing as ServerResponse;
+    if (request.httpVersionMajor > 1) limitTime(request);
+    if (isGrpc(request)) handleGrpc(traffic, request, response);
+    else handleScoring(traffic, request, response, awaitsContinue);
+  };
+  server.on("request", handle(false));
+  server.on("checkContinue", handle(true));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnparsed(error, socket));
+  // Ends when its last stream has; a caller that wants more opens another connection.
+  server.on("session", (session: ServerHttp2Session) => session.setTimeout(KEEP_ALIVE_MS, () => session.close()));
   return server;
 }
 
+/** HTTP/1.1 has this by `requestTimeout`. */
+function limitTime(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), REQUEST_MS);
+  request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
+}
+
 /** Ends every connection, also those that are still in their handshake: `closeAllConnections` does not know them. */
-export function connectionEnder(server: Server): () => void {
+export function connectionEnder(server: Http2SecureServer): () => void {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);

@@ -57,6 +57,15 @@ export function serviceNotOpen(service: string): Refusal {
   );
 }
 
+export function originNotAllowed(service: string, origin: string): Refusal {
+  return refusal(
+    403,
+    "OriginNotAllowed",
+    `Service '${service}' does not answer pages of ${origin.slice(0, 100)}. ` +
+      "Add the origin to its property slipway.cors if it should.",
+  );
+}
+
 export function bodyTooLarge(service: string, maxBodyBytes: number): Refusal {
   return refusal(
     413,
@@ -114,6 +123,32 @@ export function scoringTimeout(service: string, limitMs: number): Refusal {
 
 export function answerInvalid(service: string, why: string): Refusal {
   return refusal(424, "AnswerInvalid", `The answer of service '${service}' cannot be sent over HTTP: ${why}.`);
+}
+
+export function grpcServiceMissing(): Refusal {
+  return refusal(
+    400,
+    "GrpcServiceMissing",
+    "The call does not say which service it is for. Send the metadata x-slipway-service: NAME, " +
+      "or x-ms-aml-grpc-service-route with the path of the service's scoring address, without /score.",
+  );
+}
+
+export function grpcMessageBroken(): Refusal {
+  return refusal(400, "GrpcMessageBroken", "The body is no length-prefixed gRPC message.");
+}
+
+export function grpcMessageUnsupported(why: "compressed" | "several"): Refusal {
+  const what = why === "compressed" ? "Compressed messages are" : "Streams of messages are";
+  return refusal(400, "GrpcMessageUnsupported", `${what} not supported. Send one message, as it is.`);
+}
+
+export function deadlineExceeded(service: string, limitMs: number): Refusal {
+  return refusal(
+    424,
+    "DeadlineExceeded",
+    `Service '${service}' gave no answer within the ${limitMs} ms of the call's grpc-timeout.`,
+  );
 }
 
 export function internalError(requestId: string): Refusal {

@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
-import type { Server } from "node:https";
+import type { Http2SecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
@@ -80,7 +80,7 @@ async function assertWritable(folder: string): Promise<void> {
   });
 }
 
-async function listen(edge: Server, { host, port }: GatewayConfig): Promise<number> {
+async function listen(edge: Http2SecureServer, { host, port }: GatewayConfig): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     edge.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
     edge.listen(port, host, resolve);
@@ -113,7 +113,7 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
 function controlActions(
   config: GatewayConfig,
   routing: Routing,
-  edge: Server,
+  edge: Http2SecureServer,
   port: number,
   routesFile: string,
 ): ControlActions {
@@ -158,7 +158,7 @@ async function loadRoutes(routing: Routing, file: string): Promise<void> {
 }
 
 async function drain(
-  edge: Server,
+  edge: Http2SecureServer,
   endConnections: () => void,
   control: HttpServer,
   routing: Routing,

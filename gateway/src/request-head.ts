@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { isTraceparent, newTraceparent } from "./trace-context.ts";
 
 /** Of the connection, or secret, or answered here. */
 const NOT_PASSED = new Set([
@@ -30,12 +31,23 @@ export function passedHeaders(request: IncomingMessage, requestId: string, bodyB
   const alsoOfConnection = named === undefined || isPlain(named) ? [] : named.toLowerCase().split(/[\s,]+/);
   for (const name in request.headers) {
     const value = request.headers[name];
-    if (value === undefined || NOT_PASSED.has(name) || alsoOfConnection.includes(name)) continue;
+    // HTTP/2 has its request line in headers whose names begin with a colon.
+    if (value === undefined || name[0] === ":" || NOT_PASSED.has(name) || alsoOfConnection.includes(name)) continue;
     headers[name] = typeof value === "string" ? value : value.join(", ");
   }
+  const authority = request.headers[":authority"];
+  if (typeof authority === "string") headers.host ??= authority;
   if (bodyBytes > 0) headers["content-length"] = String(bodyBytes);
   headers["x-request-id"] = requestId;
+  passTraceContext(headers);
   return headers;
+}
+
+/** The caller's trace goes on; without one, or with a broken one, a new trace begins. */
+function passTraceContext(headers: Record<string, string>): void {
+  if (headers.traceparent !== undefined && isTraceparent(headers.traceparent)) return;
+  delete headers.tracestate;
+  headers.traceparent = newTraceparent();
 }
 
 function isPlain(connection: string): boolean {

@@ -30,7 +30,14 @@ test("a request reaches the replica of its service and comes back", async () => 
   expect(answer.headers["x-request-id"]).toBe("mine-1");
   expect(scorer.received[0]).toMatchObject({ m: "POST", p: "/score", q: "verbose=1", i: "mine-1", t: 5000 });
   const passed = scorer.received[0]?.h ?? {};
-  expect(Object.keys(passed).sort()).toEqual(["content-length", "content-type", "host", "x-mine", "x-request-id"]);
+  expect(Object.keys(passed).sort()).toEqual([
+    "content-length",
+    "content-type",
+    "host",
+    "traceparent",
+    "x-mine",
+    "x-request-id",
+  ]);
   expect(passed["content-length"]).toBe("12");
 });
 

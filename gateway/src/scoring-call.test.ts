@@ -2,6 +2,7 @@ import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
+import { HttpCaller } from "./http-caller.ts";
 import { createLog } from "./log.ts";
 import { ReplicaConnection } from "./replica-connection.ts";
 import { ScoringCall } from "./scoring-call.ts";
@@ -23,7 +24,8 @@ test("a request that no byte was written of goes to another replica; a written o
   queue.update(route, [toA]);
   const server = createServer((incoming, response) => {
     const head = { m: "POST", p: "/score", h: {}, i: "1" };
-    const call = new ScoringCall({ route, queue, response, head, body: [], closing: () => false, log: quiet });
+    const caller = new HttpCaller(response, "1", [], () => false);
+    const call = new ScoringCall({ route, queue, caller, head, body: [], log: quiet });
     queue.update(route, [toB]);
     call.lost("it died", incoming.url === "/written");
   });

@@ -1,6 +1,5 @@
-import type { ServerResponse } from "node:http";
 import type { RequestHead, ServiceRoute } from "@slipway/api";
-import { hasNoBody, passableHeaders, writeAnswer, writeRefusal } from "./answer-writer.ts";
+import type { Caller } from "./caller.ts";
 import { answerInvalid, type Refusal, replicaGone, scoringTimeout } from "./gateway-errors.ts";
 import type { Log } from "./log.ts";
 import type { Exchange, ReplicaConnection } from "./replica-connection.ts";
@@ -17,18 +16,10 @@ const HOLD_BUDGET_MS = 2000;
 export interface CallParts {
   readonly route: ServiceRoute;
   readonly queue: ServiceQueue;
-  readonly response: ServerResponse;
+  readonly caller: Caller;
   readonly head: RequestHead;
   readonly body: readonly Uint8Array[];
-  /** true while the gateway stops: connections are not kept */
-  readonly closing: () => boolean;
   readonly log: Log;
-}
-
-interface SendableStart {
-  readonly status: number;
-  readonly headers: string[];
-  readonly payload: Buffer;
 }
 
 /** One scoring request from the moment its body is here until its last byte is answered. */
@@ -48,7 +39,7 @@ export class ScoringCall implements Waiting, Exchange {
     this.#parts = parts;
     this.head = { ...parts.head, t: parts.route.scoringTimeoutMs };
     this.body = parts.body;
-    parts.response.once("close", () => this.#callerGone());
+    parts.caller.onceOver(() => this.#callerGone());
     parts.queue.join(this);
   }
 
@@ -59,42 +50,45 @@ export class ScoringCall implements Waiting, Exchange {
   }
 
   refused(refusal: Refusal): void {
-    if (this.#settle()) writeRefusal(this.#parts.response, this.head.i, refusal, this.#closeHeader());
+    if (this.#settle()) this.#parts.caller.refuse(refusal);
+  }
+
+  /** The caller's own time is over, wherever the request is. */
+  giveUp(refusal: Refusal): void {
+    this.#parts.queue.leave(this);
+    this.#replica?.cancel(this.#id);
+    if (this.#streaming) this.#breakOff(refusal.message);
+    else this.refused(refusal);
   }
 
   answered(answer: AnswerStart | string): void {
-    const start = this.#begin(answer);
-    if (start === undefined) return;
-    this.#settle();
-    writeAnswer(this.#parts.response, start.status, start.headers, start.payload);
+    if (this.#over) return;
+    const problem = typeof answer === "string" ? answer : (this.#begun() ?? this.#parts.caller.answer(answer));
+    if (problem === undefined) this.#settle();
+    else this.#fail(problem);
   }
 
   streamStarted(answer: AnswerStart | string): void {
-    const start = this.#begin(answer);
-    if (start === undefined) return;
-    this.#streaming = true;
-    this.#parts.response.writeHead(start.status, start.headers);
-    this.#parts.response.flushHeaders();
-    this.streamData(start.payload);
+    if (this.#over) return;
+    const problem = typeof answer === "string" ? answer : (this.#begun() ?? this.#parts.caller.begin(answer));
+    if (problem === undefined) this.#streaming = true;
+    else this.#fail(problem);
   }
 
   streamData(part: Uint8Array): void {
-    const { response } = this.#parts;
     if (this.#over) return;
     if (!this.#streaming) {
       this.#fail("the replica sent a part of an answer that it had not begun");
       return;
     }
     this.#watchTime();
-    if (part.length === 0 || hasNoBody(response.statusCode, response.req.method)) return;
-    // Receive buffers are never used twice, so this view may wait in the response for as long as it must.
-    response.write(part);
-    if (response.writableLength > STREAM_LAG_BYTES) this.#holdForSlowReader();
+    this.#parts.caller.part(part);
+    if (this.#parts.caller.lagBytes > STREAM_LAG_BYTES) this.#holdForSlowReader();
   }
 
   ended(cause: string): void {
     if (cause !== "" || !this.#streaming) this.#fail(cause === "" ? "it ended before it began" : cause);
-    else if (this.#settle()) this.#parts.response.end();
+    else if (this.#settle()) this.#parts.caller.end();
   }
 
   lost(cause: string, written: boolean): void {
@@ -111,13 +105,8 @@ export class ScoringCall implements Waiting, Exchange {
     }
   }
 
-  /** The beginning of an answer, ready to be written; `undefined` when it is not wanted or the call has failed by it. */
-  #begin(answer: AnswerStart | string): SendableStart | undefined {
-    if (this.#over) return undefined;
-    const start = this.#streaming ? "the replica began a second answer" : this.#checked(answer);
-    if (typeof start !== "string") return start;
-    this.#fail(start);
-    return undefined;
+  #begun(): string | undefined {
+    return this.#streaming ? "the replica began a second answer" : undefined;
   }
 
   /** The replica's answer is of no use. */
@@ -128,15 +117,6 @@ export class ScoringCall implements Waiting, Exchange {
     }
     this.#replica?.cancel(this.#id);
     this.refused(answerInvalid(this.#parts.route.name, why));
-  }
-
-  #checked(answer: AnswerStart | string): SendableStart | string {
-    if (typeof answer === "string") return answer;
-    if (answer.status < 200 || answer.status > 599) return `its status is ${answer.status}`;
-    const headers = passableHeaders(answer.headers);
-    if (typeof headers === "string") return headers;
-    headers.push("x-request-id", this.head.i, ...this.#closeHeader());
-    return { status: answer.status, headers, payload: answer.payload };
   }
 
   /** Until the answer begins the scoring timeout counts; while it streams, the time without a new part. */
@@ -163,7 +143,6 @@ export class ScoringCall implements Waiting, Exchange {
     this.#replica?.cancel(this.#id);
   }
 
-  /** The head is out, so a broken connection is the only way left to say that the answer is not whole. */
   #breakOff(cause: string): void {
     if (!this.#settle()) return;
     this.#replica?.cancel(this.#id);
@@ -172,21 +151,21 @@ export class ScoringCall implements Waiting, Exchange {
       request: this.head.i,
       cause,
     });
-    this.#parts.response.destroy();
+    this.#parts.caller.breakOff();
   }
 
   #holdForSlowReader(): void {
     if (this.#release !== undefined) return;
     const release = this.#replica?.hold();
-    const since = Date.now();
+    const since = performance.now();
     const cut = setTimeout(() => this.#breakOff("the caller reads too slowly"), HOLD_BUDGET_MS - this.#heldMs);
     this.#release = () => {
       clearTimeout(cut);
-      this.#heldMs += Date.now() - since;
+      this.#heldMs += performance.now() - since;
       this.#release = undefined;
       release?.();
     };
-    this.#parts.response.once("drain", () => this.#release?.());
+    this.#parts.caller.onceDrained(() => this.#release?.());
   }
 
   /** True the first time: from then on nothing is written to the caller by anyone else. */
@@ -196,9 +175,5 @@ export class ScoringCall implements Waiting, Exchange {
     clearTimeout(this.#timer);
     this.#release?.();
     return true;
-  }
-
-  #closeHeader(): string[] {
-    return this.#parts.closing() ? ["connection", "close"] : [];
   }
 }

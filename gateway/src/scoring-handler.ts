@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { refuseEarly, writeRefusal } from "./answer-writer.ts";
 import { announcedBytes, type BodyBudget, collectBody } from "./body.ts";
+import { allowPreflight, corsHeaders, isPreflight } from "./cors.ts";
 import {
   badRequestTarget,
   bodyTooLarge,
   gatewayBusy,
   methodNotAllowed,
+  originNotAllowed,
   type Refusal,
   routesUnreadable,
   serviceNotFound,
 } from "./gateway-errors.ts";
+import { HttpCaller } from "./http-caller.ts";
 import type { Log } from "./log.ts";
 import { passedHeaders, requestIdOf, requestTarget } from "./request-head.ts";
 import type { RoutedService, RouteTable } from "./route-table.ts";
@@ -38,20 +41,33 @@ export function handleScoring(
   awaitsContinue: boolean,
 ): void {
   const requestId = requestIdOf(request);
-  const decided = decide(traffic.table(), request);
-  if ("status" in decided) {
-    if (awaitsContinue) writeRefusal(response, requestId, decided, ["connection", "close"]);
-    else refuseEarly(request, response, requestId, decided);
+  const refuse = (refusal: Refusal, cors: readonly string[] = []) => {
+    if (!awaitsContinue || request.httpVersionMajor > 1) refuseEarly(request, response, requestId, refusal, [...cors]);
+    else writeRefusal(response, requestId, refusal, [...cors, "connection", "close"]);
+  };
+  const found = find(traffic.table(), request);
+  if ("status" in found) {
+    refuse(found);
     return;
   }
-  const { service, path, query } = decided;
+  const { service, path, query } = found;
   const { route, queue } = service;
-  const { closing, log } = traffic;
+  const cors = corsHeaders(route, request);
+  const preflight = isPreflight(route, request);
+  const refusal = preflight ? preflightRefusal(service, request, cors) : admission(service, request);
+  if (refusal !== undefined) {
+    refuse(refusal, cors);
+    return;
+  }
+  if (preflight) {
+    allowPreflight(request, response, requestId, cors);
+    return;
+  }
   if (awaitsContinue) response.writeContinue();
   collectBody(request, response, route.maxBodyBytes, traffic.bodies, (body) => {
     if (body.kind !== "whole") {
       const refusal = body.kind === "tooLarge" ? bodyTooLarge(route.name, route.maxBodyBytes) : gatewayBusy();
-      refuseEarly(request, response, requestId, refusal);
+      refuseEarly(request, response, requestId, refusal, [...cors]);
       return;
     }
     const head = {
@@ -61,17 +77,18 @@ export function handleScoring(
       h: passedHeaders(request, requestId, body.bytes),
       i: requestId,
     };
-    new ScoringCall({ route, queue, response, head, body: body.parts, closing, log });
+    const caller = new HttpCaller(response, requestId, cors, traffic.closing);
+    new ScoringCall({ route, queue, caller, head, body: body.parts, log: traffic.log });
   });
 }
 
-interface Accepted {
+interface Found {
   readonly service: RoutedService;
   readonly path: string;
   readonly query: string;
 }
 
-function decide(table: RouteTable | undefined, request: IncomingMessage): Accepted | Refusal {
+function find(table: RouteTable | undefined, request: IncomingMessage): Found | Refusal {
   const method = request.method ?? "";
   if (!METHODS.has(method)) return methodNotAllowed(method);
   const target = requestTarget(request.url ?? "");
@@ -79,9 +96,23 @@ function decide(table: RouteTable | undefined, request: IncomingMessage): Accept
   if (table === undefined) return routesUnreadable();
   const found = table.find(target.path);
   if (found === undefined) return serviceNotFound(target.path);
-  const { route, authorize, queue } = found.service;
+  return { service: found.service, path: found.rest, query: target.query };
+}
+
+/** A preflight carries no credential: only its origin decides. */
+function preflightRefusal(
+  { route }: RoutedService,
+  request: IncomingMessage,
+  cors: readonly string[],
+): Refusal | undefined {
+  return cors.length > 0 ? undefined : originNotAllowed(route.name, request.headers.origin ?? "");
+}
+
+/** Why a request may not come in, as far as its head tells. */
+export function admission(service: RoutedService, request: IncomingMessage): Refusal | undefined {
+  const { route, authorize, queue } = service;
   const forbidden = authorize(request.headers.authorization, request.socket.remoteAddress);
   if (forbidden !== undefined) return forbidden;
   if (announcedBytes(request) > route.maxBodyBytes) return bodyTooLarge(route.name, route.maxBodyBytes);
-  return queue.fullness() ?? { service: found.service, path: found.rest, query: target.query };
+  return queue.fullness();
 }

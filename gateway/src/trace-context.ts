@@ -1,0 +1,14 @@
+import { randomUUID } from "node:crypto";
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header; a later version may have more behind the flags. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
+
+export function isTraceparent(value: string): boolean {
+  return TRACEPARENT.test(value) && (value.length === 55 || !value.startsWith("00"));
+}
+
+/** For a request that came without one: a trace that nobody records, so that log lines of all processes have a common name. */
+export function newTraceparent(): string {
+  const traceId = randomUUID().replaceAll("-", "");
+  return `00-${traceId}-${randomUUID().replaceAll("-", "").slice(0, 16)}-00`;
+}
