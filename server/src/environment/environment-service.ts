@@ -10,6 +10,7 @@ import { type EnvironmentSpec, environmentSpec } from "./environment-spec.ts";
 import { makeTree, readTree } from "./environment-tree.ts";
 import { describeIndexSettings, type IndexSettings, readIndexSettings } from "./index-settings.ts";
 import { parseLock } from "./lock.ts";
+import { preferNewestReleases } from "./newest-releases.ts";
 import { createPypiResolver } from "./pypi-resolver.ts";
 import { choosePython, type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
 import { findInterpreters } from "./python-discovery.ts";
@@ -136,7 +137,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
         : workFolders.use((workFolder) =>
             resolver.resolve({ requirements, options, interpreter: python.interpreter, workFolder, remark }, context),
           );
-    const asked = await resolve(spec.requirements);
+    const asked = await preferNewestReleases(spec.requirements, resolve);
     const azuremlAdded = importsAzureml && !parseLock(asked).some(({ name }) => name === "azureml-core");
     const lock = azuremlAdded ? await resolve([...spec.requirements, "azureml-core"]) : asked;
     const resolution = { lock, options, unreachable, azuremlAdded };
