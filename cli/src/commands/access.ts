@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import colors from "picocolors";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
+import { colors } from "../terminal/colors.ts";
 import { age, printable } from "../terminal/format.ts";
 import { facts, table } from "../terminal/table.ts";
 

@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import colors from "picocolors";
 import type { ServiceRequest } from "../deploy/deploy-service.ts";
 import { collect, collectTag, positiveNumber } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
+import { colors } from "../terminal/colors.ts";
 import { describeService } from "../terminal/show-service.ts";
 
 type DeployOptions = SessionOptions & Omit<ServiceRequest, "name"> & { readonly overwrite?: boolean };

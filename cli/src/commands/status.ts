@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { Command } from "commander";
-import colors from "picocolors";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
+import { colors } from "../terminal/colors.ts";
 import { operationHeadings, operationRow } from "../terminal/show-operation.ts";
 import { serviceHeadings, serviceRow } from "../terminal/show-service.ts";
 import { table } from "../terminal/table.ts";

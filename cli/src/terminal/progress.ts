@@ -1,4 +1,4 @@
-import colors from "picocolors";
+import { colors } from "./colors.ts";
 import { duration, printable } from "./format.ts";
 
 export interface ProgressStream {

@@ -1,7 +1,7 @@
 import { isSlipwayError } from "@slipway/client";
 import { CommanderError } from "commander";
-import colors from "picocolors";
 import { CliError } from "../cli-error.ts";
+import { colors } from "./colors.ts";
 import { printable } from "./format.ts";
 
 /** What a failure looks like on standard error; an empty text if it has been shown already. */

@@ -1,4 +1,4 @@
-import colors from "picocolors";
+import { colors } from "./colors.ts";
 
 /** A state of anything, in the colour of what it means. */
 export function stateWord(state: string): string {

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import colors from "picocolors";
+import { colors } from "./colors.ts";
 
 /** Aligned columns under a heading, one line for each row. The last column is not padded. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
