@@ -178,7 +178,7 @@ describe("an update", () => {
     await plane.settled("digits");
     const { desired } = await plane.services.get(ws(), "digits");
     expect(desired).toMatchObject({ cpu: 2, maxConcurrentRequests: 2 });
-    expect(fixture.gateway.route("digits")).toMatchObject({ revision: 2, maxConcurrentRequests: 2 });
+    expect(fixture.gateway.route("digits")).toMatchObject({ revision: 2, maxConcurrentRequests: 2 * 16 });
   });
 
   it("is what an overwriting create does", async () => {

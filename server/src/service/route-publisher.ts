@@ -9,7 +9,7 @@ import type { Deployments } from "./deployments.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import { errorOf, type Revision, type Service } from "./service.ts";
 import type { ServiceAddresses } from "./service-address.ts";
-import { MAX_BODY_BYTES } from "./service-defaults.ts";
+import { MAX_BODY_BYTES, requestsAtHand } from "./service-defaults.ts";
 import { causeOf } from "./service-errors.ts";
 import type { ServiceStore } from "./service-store.ts";
 
@@ -100,7 +100,7 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
       keyHashes: keys.map(({ salt, hash }) => ({ salt, hash })),
       open: allowOpen,
       scoringTimeoutMs: limits.scoringTimeoutMs,
-      maxConcurrentRequests: limits.maxConcurrentRequests,
+      maxConcurrentRequests: limits.maxConcurrentRequests * requestsAtHand(service.computeType),
       maxQueueWaitMs: service.settings.maxQueueWaitMs,
       maxBodyBytes: MAX_BODY_BYTES,
       replicas,

@@ -17,6 +17,14 @@ export function defaultsOf(type: ComputeType) {
   } as const;
 }
 
+/**
+ * How many requests the gateway hands to a replica for each one that it works on. A worker with the next requests at hand answers several in one go, which doubles
+ * its rate for small models. v1 let a container instance take what came; for the others its limit is what the name says: requests in work.
+ */
+export function requestsAtHand(type: ComputeType): number {
+  return type === "ACI" ? 16 : 1;
+}
+
 /** A model of several gigabytes on a slow disk takes minutes to load; a script that hangs should not hold the deploy for much longer. */
 export const START_TIMEOUT_MS = 300_000;
 
