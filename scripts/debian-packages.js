@@ -37,6 +37,7 @@ export function ensureDebianPackages(packages) {
 
 function apt(prefix, args) {
   const [program, ...rest] = [...prefix, "apt-get", "-qq", ...args];
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  // RUNLEVEL 1: programs are wanted, not services that start with their installation.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   return spawnSync(program, rest, { stdio: ["ignore", "ignore", "ignore"], env }).status === 0;
 }

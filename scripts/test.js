@@ -8,6 +8,7 @@ import { ensureGenuineClient } from "./genuine-client.js";
 
 const missing = ensureDebianPackages([
   { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
+  { name: "prometheus", program: "prometheus", why: "a real Prometheus reads the gateway's metrics" },
   { name: "curl", program: "curl", why: "the curl line that `slipway service deploy` prints is run" },
 ]);
 const client = ensureGenuineClient();

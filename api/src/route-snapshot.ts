@@ -10,6 +10,8 @@ export const ReplicaRoute = Type.Object({
   framesSocket: Type.String(),
   /** proves that the socket belongs to this replica: compared with the scorer's HELLO */
   nonce: Type.String(),
+  /** Unix socket that answers `GET /_slipway/state`, for `/metrics` */
+  httpSocket: Type.Optional(Type.String()),
 });
 export type ReplicaRoute = Static<typeof ReplicaRoute>;
 
@@ -53,6 +55,7 @@ export type RouteSnapshot = Static<typeof RouteSnapshot>;
  *   Of every service that changes, one new replica is connected before the switch, or up to 2 s are spent on trying.
  * - `PUT /certificate` (no body): read the certificate files again; 204, or 422 `CertificateUnusable` and the old pair stays
  * - `GET /state`: {@link GatewayState}
+ * - `GET /signals`: {@link ServiceSignals} of every service, for decisions about the number of its replicas
  * - `GET /replicas/ID/in-flight?wait=MS`: `{ inFlight: number }`, answered when it is 0 or after `wait` (at most 60,000);
  *   also for replicas that left the routes
  *
@@ -67,6 +70,20 @@ export const GatewayState = Type.Object({
   unreachableReplicas: Type.Array(Type.String()),
 });
 export type GatewayState = Static<typeof GatewayState>;
+
+export const ServiceSignals = Type.Object({
+  basePath: Type.String(),
+  /** number of the revision whose replicas get requests */
+  revision: Type.Integer(),
+  /** requests that replicas work on */
+  inFlight: Type.Integer(),
+  queued: Type.Integer(),
+  /** how many requests there were at once, waiting or in work: averages of a second each, oldest first, of the last minute at most */
+  loads: Type.Array(Type.Number()),
+  /** milliseconds without a request; counts from the start of the gateway at the earliest */
+  idleMs: Type.Integer(),
+});
+export type ServiceSignals = Static<typeof ServiceSignals>;
 
 /** Claims of a service token (ES256, issuer `slipway`): audience is the service's base path. */
 export interface ServiceTokenClaims {

@@ -1,6 +1,6 @@
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
-import { GatewayState, shapeProblems } from "@slipway/api";
+import { GatewayState, type ServiceSignals, shapeProblems } from "@slipway/api";
 import { GatewayStartError } from "./gateway-start-error.ts";
 
 /** Longest `wait` of an in-flight question. */
@@ -27,6 +27,7 @@ export interface ControlActions {
   loadRoutes(): Promise<void>;
   /** @throws {ControlError} */
   loadCertificate(): Promise<void>;
+  signals(): readonly ServiceSignals[];
   inFlight(replicaId: string): number;
   whenIdle(replicaId: string, waitMs: number): Promise<void>;
 }
@@ -81,6 +82,9 @@ async function answer(actions: ControlActions, incoming: IncomingMessage, respon
   switch (`${incoming.method} ${url.pathname}`) {
     case "GET /state":
       sendJson(response, 200, actions.state());
+      return;
+    case "GET /signals":
+      sendJson(response, 200, actions.signals());
       return;
     case "PUT /routes":
       await actions.loadRoutes();

@@ -59,11 +59,11 @@ function authorizeByToken(route: ServiceRoute, tokenKey: KeyObject | undefined):
   };
 }
 
-function bearerOf(authorization: string | undefined): string | undefined {
+export function bearerOf(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.length > MAX_CREDENTIAL_CHARS) return undefined;
   return /^bearer +(.+)$/i.exec(authorization)?.[1];
 }
 
-function isLoopback(peer: string | undefined): boolean {
+export function isLoopback(peer: string | undefined): boolean {
   return peer !== undefined && (peer === "::1" || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(peer));
 }

@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { CertificatePair } from "./certificate.ts";
 import { handleGrpc, isGrpc } from "./grpc-handler.ts";
+import { handleMetrics, isMetrics } from "./metrics-handler.ts";
 import { handleScoring, type Traffic } from "./scoring-handler.ts";
 
 /** Node's 5 s make idle clients meet resets; load balancers and SDKs keep connections for about a minute. */
@@ -43,7 +44,8 @@ export function createEdge(pair: CertificatePair, traffic: Traffic): Http2Secure
     const request = incoming as IncomingMessage;
     const response = outgoing as ServerResponse;
     if (request.httpVersionMajor > 1) limitTime(request);
-    if (isGrpc(request)) handleGrpc(traffic, request, response);
+    if (isMetrics(request)) handleMetrics(traffic, request, response);
+    else if (isGrpc(request)) handleGrpc(traffic, request, response);
     else handleScoring(traffic, request, response, awaitsContinue);
   };
   server.on("request", handle(false));

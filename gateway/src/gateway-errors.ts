@@ -57,6 +57,13 @@ export function serviceNotOpen(service: string): Refusal {
   );
 }
 
+export function metricsForbidden(): Refusal {
+  return unauthorized(
+    "MetricsKeyWrong",
+    "From another machine, /metrics needs 'Authorization: Bearer KEY' with the key in gateway/metrics.key of the data folder.",
+  );
+}
+
 export function originNotAllowed(service: string, origin: string): Refusal {
   return refusal(
     403,

@@ -10,10 +10,13 @@ import { assertNoLiveGateway, type ControlActions, ControlError, listenForContro
 import { connectionEnder, createEdge } from "./edge.ts";
 import { GatewayStartError } from "./gateway-start-error.ts";
 import type { Log } from "./log.ts";
+import { metricsKey } from "./metrics-key.ts";
 import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
 import { Routing } from "./routing.ts";
+import { ServiceMetrics } from "./service-metrics.ts";
 
 const DRAIN_MS = 30_000;
+const TICK_MS = 1000;
 const MAX_BUFFERED_BYTES = 1024 * 1024 * 1024;
 
 export interface Gateway {
@@ -43,11 +46,14 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     closing: () => closing,
     bodies: new BodyBudget(config.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
     log,
+    unrouted: new ServiceMetrics(),
+    metricsKey: await metricsKey(config.folder),
   });
   const endConnections = connectionEnder(edge);
   const port = await listen(edge, config);
   // Comes into force before the first connection is looked at: nothing else runs in between.
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);
+  const ticks = setInterval(() => routing.tick(), TICK_MS).unref();
   const unwatch = watchCertificate(edge, config, log);
   const control = await listenForControl(controlPath, controlActions(config, routing, edge, port, routesFile));
   log.info("gateway ready", { host: config.host, port, routesVersion: routing.table?.version ?? 0 });
@@ -57,6 +63,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     close() {
       closing = true;
       unwatch();
+      clearInterval(ticks);
       closed ??= drain(edge, endConnections, control, routing, config.drainMs ?? DRAIN_MS, log);
       return closed;
     },
@@ -136,6 +143,7 @@ function controlActions(
       swapCertificate(edge, config).catch((error: unknown) => {
         throw new ControlError(422, "CertificateUnusable", `The old certificate stays in force: ${String(error)}`);
       }),
+    signals: () => routing.signals(),
     inFlight: (replicaId) => routing.inFlight(replicaId),
     whenIdle: (replicaId, waitMs) => routing.whenIdle(replicaId, waitMs),
   };

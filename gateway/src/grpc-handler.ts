@@ -31,32 +31,42 @@ export function isGrpc({ headers, httpVersionMajor }: IncomingMessage): boolean 
  * gives back `grpc-status` and `grpc-message` (plain text) as headers, and the raw message, in one RESPONSE frame.
  */
 export function handleGrpc(traffic: Traffic, request: IncomingMessage, response: ServerResponse): void {
+  const sinceMs = performance.now();
   const requestId = requestIdOf(request);
   const caller = new GrpcCaller(request, response, requestId);
-  const found = find(traffic.table(), request);
-  const refusal = "status" in found ? found : admission(found, request);
-  if ("status" in found || refusal !== undefined) {
-    if (refusal !== undefined) caller.refuse(refusal);
+  const service = find(traffic.table(), request);
+  if ("status" in service) {
+    traffic.unrouted.refused(service.code);
+    caller.refuse(service);
     return;
   }
-  const { route, queue } = found;
-  let giveUp = (over: Refusal): void => caller.refuse(over);
+  const { route, metrics } = service;
+  const refuse = (refusal: Refusal): void => {
+    metrics.refused(refusal.code);
+    caller.refuse(refusal);
+  };
+  const refusal = admission(service, request);
+  if (refusal !== undefined) {
+    refuse(refusal);
+    return;
+  }
+  let giveUp = refuse;
   limitByDeadline(request, response, (waitMs) => giveUp(deadlineExceeded(route.name, waitMs)));
   collectBody(request, response, route.maxBodyBytes + PREFIX_BYTES, traffic.bodies, (body) => {
     if (response.headersSent) return;
     if (body.kind !== "whole") {
-      caller.refuse(body.kind === "tooLarge" ? bodyTooLarge(route.name, route.maxBodyBytes) : gatewayBusy());
+      refuse(body.kind === "tooLarge" ? bodyTooLarge(route.name, route.maxBodyBytes) : gatewayBusy());
       return;
     }
     const message = readUnary(body.parts);
     if (message.kind !== "message") {
-      caller.refuse(message.kind === "broken" ? grpcMessageBroken() : grpcMessageUnsupported(message.kind));
+      refuse(message.kind === "broken" ? grpcMessageBroken() : grpcMessageUnsupported(message.kind));
       return;
     }
     const headers = passedHeaders(request, requestId, body.bytes - PREFIX_BYTES);
     headers["content-type"] = GRPC_CONTENT_TYPE;
     const head = { m: "POST", p: request.url ?? "/", h: headers, i: requestId };
-    const call = new ScoringCall({ route, queue, caller, head, body: message.payload, log: traffic.log });
+    const call = new ScoringCall({ service, caller, sinceMs, head, body: message.payload, log: traffic.log });
     giveUp = (over) => call.giveUp(over);
   });
 }

@@ -1,11 +1,15 @@
 import type { ServiceRoute } from "@slipway/api";
 import type { Authorize } from "./credential.ts";
+import type { ServiceLoad } from "./service-load.ts";
+import type { ServiceMetrics } from "./service-metrics.ts";
 import type { ServiceQueue } from "./service-queue.ts";
 
 export interface RoutedService {
   readonly route: ServiceRoute;
   readonly authorize: Authorize;
   readonly queue: ServiceQueue;
+  readonly load: ServiceLoad;
+  readonly metrics: ServiceMetrics;
 }
 
 export interface RouteTable {

@@ -1,8 +1,10 @@
-import type { ReplicaRoute, RouteSnapshot } from "@slipway/api";
+import type { ReplicaRoute, RouteSnapshot, ServiceSignals } from "@slipway/api";
 import { authorizeFor } from "./credential.ts";
 import type { Log } from "./log.ts";
 import { ReplicaPool } from "./replica-pool.ts";
 import { createRouteTable, type RoutedService, type RouteTable } from "./route-table.ts";
+import { ServiceLoad } from "./service-load.ts";
+import { ServiceMetrics } from "./service-metrics.ts";
 import { ServiceQueue } from "./service-queue.ts";
 import { readTokenKey } from "./service-token.ts";
 
@@ -50,6 +52,25 @@ export class Routing {
     this.#log.info("routes in force", { version: snapshot.version, services: snapshot.services.length });
   }
 
+  /** What decisions about the number of replicas need, of every service. */
+  signals(): ServiceSignals[] {
+    const now = performance.now();
+    return [...(this.#table?.services.values() ?? [])].map(({ route, queue, load }) => ({
+      basePath: route.basePath,
+      revision: route.revision,
+      inFlight: load.level - queue.depth,
+      queued: queue.depth,
+      loads: [...load.averages],
+      idleMs: Math.round(load.idleMs(now)),
+    }));
+  }
+
+  /** Once a second. */
+  tick(): void {
+    const now = performance.now();
+    for (const { load } of this.#table?.services.values() ?? []) load.tick(now);
+  }
+
   /** Ends every connection, whatever is in work. */
   close(): void {
     this.#pool.close();
@@ -62,8 +83,13 @@ export class Routing {
     const before = this.#table?.services ?? new Map<string, RoutedService>();
     const services = new Map<string, RoutedService>();
     for (const route of snapshot.services) {
-      const queue = before.get(route.basePath)?.queue ?? new ServiceQueue(route);
-      services.set(route.basePath, { route, queue, authorize: authorizeFor(route, tokenKey, this.#allowOpen) });
+      const { queue, load, metrics } = before.get(route.basePath) ?? {
+        queue: new ServiceQueue(route),
+        load: new ServiceLoad(performance.now()),
+        metrics: new ServiceMetrics(),
+      };
+      const authorize = authorizeFor(route, tokenKey, this.#allowOpen);
+      services.set(route.basePath, { route, queue, load, metrics, authorize });
     }
     this.#table = createRouteTable(snapshot.version, services);
     for (const { route, queue } of services.values()) {

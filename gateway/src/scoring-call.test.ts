@@ -6,6 +6,8 @@ import { HttpCaller } from "./http-caller.ts";
 import { createLog } from "./log.ts";
 import { ReplicaConnection } from "./replica-connection.ts";
 import { ScoringCall } from "./scoring-call.ts";
+import { ServiceLoad } from "./service-load.ts";
+import { ServiceMetrics } from "./service-metrics.ts";
 import { ServiceQueue } from "./service-queue.ts";
 import { eventually, GatewayFixture } from "./test/gateway-fixture.ts";
 
@@ -22,10 +24,17 @@ test("a request that no byte was written of goes to another replica; a written o
   const [toA, toB] = [connectTo(a), connectTo(b)];
   await eventually("both connected", () => toA.ready && toB.ready);
   queue.update(route, [toA]);
+  const service = {
+    route,
+    queue,
+    authorize: () => undefined,
+    load: new ServiceLoad(performance.now()),
+    metrics: new ServiceMetrics(),
+  };
   const server = createServer((incoming, response) => {
     const head = { m: "POST", p: "/score", h: {}, i: "1" };
     const caller = new HttpCaller(response, "1", [], () => false);
-    const call = new ScoringCall({ route, queue, caller, head, body: [], log: quiet });
+    const call = new ScoringCall({ service, caller, sinceMs: performance.now(), head, body: [], log: quiet });
     queue.update(route, [toB]);
     call.lost("it died", incoming.url === "/written");
   });

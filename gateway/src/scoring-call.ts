@@ -1,10 +1,12 @@
-import type { RequestHead, ServiceRoute } from "@slipway/api";
+import type { RequestHead } from "@slipway/api";
 import type { Caller } from "./caller.ts";
 import { answerInvalid, type Refusal, replicaGone, scoringTimeout } from "./gateway-errors.ts";
 import type { Log } from "./log.ts";
 import type { Exchange, ReplicaConnection } from "./replica-connection.ts";
 import type { AnswerStart } from "./replica-frames.ts";
-import type { ServiceQueue, Waiting } from "./service-queue.ts";
+import type { RoutedService } from "./route-table.ts";
+import type { Outcome } from "./service-metrics.ts";
+import type { Waiting } from "./service-queue.ts";
 
 /** The scorer knows the limit too and names the worker that was too slow: it gets this much longer to say so. */
 const TIMEOUT_GRACE_MS = 500;
@@ -14,9 +16,10 @@ const STREAM_LAG_BYTES = 32 * 1024 * 1024;
 const HOLD_BUDGET_MS = 2000;
 
 export interface CallParts {
-  readonly route: ServiceRoute;
-  readonly queue: ServiceQueue;
+  readonly service: RoutedService;
   readonly caller: Caller;
+  /** when the head was here, by `performance.now()` */
+  readonly sinceMs: number;
   readonly head: RequestHead;
   readonly body: readonly Uint8Array[];
   readonly log: Log;
@@ -30,32 +33,39 @@ export class ScoringCall implements Waiting, Exchange {
   #replica: ReplicaConnection | undefined;
   #id = 0;
   #timer: NodeJS.Timeout | undefined;
-  #streaming = false;
+  #revision: number;
+  /** of a streamed answer; 0 before it begins */
+  #status = 0;
   #over = false;
   #release: (() => void) | undefined;
   #heldMs = 0;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
-    this.head = { ...parts.head, t: parts.route.scoringTimeoutMs };
+    this.head = { ...parts.head, t: parts.service.route.scoringTimeoutMs };
     this.body = parts.body;
+    this.#revision = parts.service.route.revision;
+    parts.service.load.change(1, performance.now());
     parts.caller.onceOver(() => this.#callerGone());
-    parts.queue.join(this);
+    parts.service.queue.join(this);
   }
 
   assigned(replica: ReplicaConnection): void {
     this.#replica = replica;
+    this.#revision = this.#parts.service.queue.revision;
     this.#watchTime();
     this.#id = replica.send(this);
   }
 
   refused(refusal: Refusal): void {
-    if (this.#settle()) this.#parts.caller.refuse(refusal);
+    if (!this.#settle(refusal.status)) return;
+    this.#parts.service.metrics.refused(refusal.code);
+    this.#parts.caller.refuse(refusal);
   }
 
   /** The caller's own time is over, wherever the request is. */
   giveUp(refusal: Refusal): void {
-    this.#parts.queue.leave(this);
+    this.#parts.service.queue.leave(this);
     this.#replica?.cancel(this.#id);
     if (this.#streaming) this.#breakOff(refusal.message);
     else this.refused(refusal);
@@ -63,16 +73,18 @@ export class ScoringCall implements Waiting, Exchange {
 
   answered(answer: AnswerStart | string): void {
     if (this.#over) return;
-    const problem = typeof answer === "string" ? answer : (this.#begun() ?? this.#parts.caller.answer(answer));
-    if (problem === undefined) this.#settle();
-    else this.#fail(problem);
+    const start = this.#readable(answer);
+    const problem = typeof start === "string" ? start : this.#parts.caller.answer(start);
+    if (problem !== undefined) this.#fail(problem);
+    else if (typeof start !== "string") this.#settle(start.status);
   }
 
   streamStarted(answer: AnswerStart | string): void {
     if (this.#over) return;
-    const problem = typeof answer === "string" ? answer : (this.#begun() ?? this.#parts.caller.begin(answer));
-    if (problem === undefined) this.#streaming = true;
-    else this.#fail(problem);
+    const start = this.#readable(answer);
+    const problem = typeof start === "string" ? start : this.#parts.caller.begin(start);
+    if (problem !== undefined) this.#fail(problem);
+    else if (typeof start !== "string") this.#status = start.status;
   }
 
   streamData(part: Uint8Array): void {
@@ -88,11 +100,11 @@ export class ScoringCall implements Waiting, Exchange {
 
   ended(cause: string): void {
     if (cause !== "" || !this.#streaming) this.#fail(cause === "" ? "it ended before it began" : cause);
-    else if (this.#settle()) this.#parts.caller.end();
+    else if (this.#settle(this.#status)) this.#parts.caller.end();
   }
 
   lost(cause: string, written: boolean): void {
-    const { route, queue } = this.#parts;
+    const { route, queue } = this.#parts.service;
     const replica = this.#replica?.replica.id ?? "";
     this.#replica = undefined;
     if (this.#streaming) {
@@ -105,8 +117,9 @@ export class ScoringCall implements Waiting, Exchange {
     }
   }
 
-  #begun(): string | undefined {
-    return this.#streaming ? "the replica began a second answer" : undefined;
+  /** The beginning of an answer, or in words why it is none. */
+  #readable(answer: AnswerStart | string): AnswerStart | string {
+    return this.#streaming ? "the replica began a second answer" : answer;
   }
 
   /** The replica's answer is of no use. */
@@ -116,7 +129,11 @@ export class ScoringCall implements Waiting, Exchange {
       return;
     }
     this.#replica?.cancel(this.#id);
-    this.refused(answerInvalid(this.#parts.route.name, why));
+    this.refused(answerInvalid(this.#parts.service.route.name, why));
+  }
+
+  get #streaming(): boolean {
+    return this.#status > 0;
   }
 
   /** Until the answer begins the scoring timeout counts; while it streams, the time without a new part. */
@@ -126,11 +143,11 @@ export class ScoringCall implements Waiting, Exchange {
       return;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#timeOver(), this.#parts.route.scoringTimeoutMs + TIMEOUT_GRACE_MS);
+    this.#timer = setTimeout(() => this.#timeOver(), this.#parts.service.route.scoringTimeoutMs + TIMEOUT_GRACE_MS);
   }
 
   #timeOver(): void {
-    const { name, scoringTimeoutMs } = this.#parts.route;
+    const { name, scoringTimeoutMs } = this.#parts.service.route;
     this.#replica?.cancel(this.#id);
     const refusal = scoringTimeout(name, scoringTimeoutMs);
     if (this.#streaming) this.#breakOff(refusal.message);
@@ -138,16 +155,16 @@ export class ScoringCall implements Waiting, Exchange {
   }
 
   #callerGone(): void {
-    if (!this.#settle()) return;
-    this.#parts.queue.leave(this);
+    if (!this.#settle("canceled")) return;
+    this.#parts.service.queue.leave(this);
     this.#replica?.cancel(this.#id);
   }
 
   #breakOff(cause: string): void {
-    if (!this.#settle()) return;
+    if (!this.#settle("broken")) return;
     this.#replica?.cancel(this.#id);
     this.#parts.log.warn("streamed answer broken off", {
-      service: this.#parts.route.name,
+      service: this.#parts.service.route.name,
       request: this.head.i,
       cause,
     });
@@ -169,9 +186,13 @@ export class ScoringCall implements Waiting, Exchange {
   }
 
   /** True the first time: from then on nothing is written to the caller by anyone else. */
-  #settle(): boolean {
+  #settle(outcome: Outcome): boolean {
     if (this.#over) return false;
     this.#over = true;
+    const { service, sinceMs } = this.#parts;
+    const now = performance.now();
+    service.load.change(-1, now);
+    service.metrics.finished(this.#revision, outcome, (now - sinceMs) / 1000);
     clearTimeout(this.#timer);
     this.#release?.();
     return true;

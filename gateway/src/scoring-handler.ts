@@ -17,6 +17,7 @@ import type { Log } from "./log.ts";
 import { passedHeaders, requestIdOf, requestTarget } from "./request-head.ts";
 import type { RoutedService, RouteTable } from "./route-table.ts";
 import { ScoringCall } from "./scoring-call.ts";
+import type { ServiceMetrics } from "./service-metrics.ts";
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
@@ -26,6 +27,10 @@ export interface Traffic {
   readonly closing: () => boolean;
   readonly bodies: BodyBudget;
   readonly log: Log;
+  /** refusals of requests that found no service */
+  readonly unrouted: ServiceMetrics;
+  /** opens `/metrics` to other machines */
+  readonly metricsKey: string;
 }
 
 /**
@@ -40,6 +45,7 @@ export function handleScoring(
   response: ServerResponse,
   awaitsContinue: boolean,
 ): void {
+  const sinceMs = performance.now();
   const requestId = requestIdOf(request);
   const refuse = (refusal: Refusal, cors: readonly string[] = []) => {
     if (!awaitsContinue || request.httpVersionMajor > 1) refuseEarly(request, response, requestId, refusal, [...cors]);
@@ -47,15 +53,17 @@ export function handleScoring(
   };
   const found = find(traffic.table(), request);
   if ("status" in found) {
+    traffic.unrouted.refused(found.code);
     refuse(found);
     return;
   }
   const { service, path, query } = found;
-  const { route, queue } = service;
+  const { route, metrics } = service;
   const cors = corsHeaders(route, request);
   const preflight = isPreflight(route, request);
   const refusal = preflight ? preflightRefusal(service, request, cors) : admission(service, request);
   if (refusal !== undefined) {
+    metrics.refused(refusal.code);
     refuse(refusal, cors);
     return;
   }
@@ -67,6 +75,7 @@ export function handleScoring(
   collectBody(request, response, route.maxBodyBytes, traffic.bodies, (body) => {
     if (body.kind !== "whole") {
       const refusal = body.kind === "tooLarge" ? bodyTooLarge(route.name, route.maxBodyBytes) : gatewayBusy();
+      metrics.refused(refusal.code);
       refuseEarly(request, response, requestId, refusal, [...cors]);
       return;
     }
@@ -78,7 +87,7 @@ export function handleScoring(
       i: requestId,
     };
     const caller = new HttpCaller(response, requestId, cors, traffic.closing);
-    new ScoringCall({ route, queue, caller, head, body: body.parts, log: traffic.log });
+    new ScoringCall({ service, caller, sinceMs, head, body: body.parts, log: traffic.log });
   });
 }
 

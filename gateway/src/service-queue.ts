@@ -32,6 +32,16 @@ export class ServiceQueue {
     return this.#waiting.size;
   }
 
+  /** Replicas that are connected. */
+  get connected(): number {
+    return this.#replicas.filter(({ ready }) => ready).length;
+  }
+
+  /** Of the revision whose replicas get what is given out now. */
+  get revision(): number {
+    return this.#route.revision;
+  }
+
   update(route: ServiceRoute, replicas: readonly ReplicaConnection[]): void {
     this.#route = route;
     this.#replicas = replicas;

@@ -157,8 +157,10 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
 /** The replicas that can take requests, in a steady order. */
 export function readyReplicas(observation: Observation): ReplicaRoute[] {
   return observation.replicas
-    .flatMap(({ id, state, framesSocket, nonce }) =>
-      state === "ready" && framesSocket !== undefined && nonce !== undefined ? [{ id, framesSocket, nonce }] : [],
+    .flatMap(({ id, state, framesSocket, nonce, httpSocket }) =>
+      state === "ready" && framesSocket !== undefined && nonce !== undefined
+        ? [{ id, framesSocket, nonce, ...(httpSocket !== undefined && { httpSocket }) }]
+        : [],
     )
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -49,6 +49,8 @@ export interface ReplicaObservation {
   /** where the gateway finds it; only when ready */
   readonly framesSocket?: string;
   readonly nonce?: string;
+  /** answers `GET /_slipway/state`; only when ready, and only where the gateway can reach it */
+  readonly httpSocket?: string;
   readonly cause?: Cause;
   readonly restarts: number;
   readonly memoryBytes: number;

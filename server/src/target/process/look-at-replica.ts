@@ -132,7 +132,13 @@ function describeAnswer(
     case "starting":
       return { ...common, state: "starting" };
     case "ready":
-      return { ...common, state: "ready", framesSocket: config.framesSocket, nonce: config.nonce };
+      return {
+        ...common,
+        state: "ready",
+        framesSocket: config.framesSocket,
+        nonce: config.nonce,
+        httpSocket: config.httpSocket,
+      };
     case "failed":
       return { ...common, state: "failed" };
     case "draining":

@@ -1,0 +1,36 @@
+export type Labels = Readonly<Record<string, string | number>>;
+
+export interface Sample {
+  /** the family's name if not given; histograms and summaries add `_bucket`, `_sum`, `_count` */
+  readonly suffix?: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export interface Family {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram" | "summary";
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
+export function prometheusText(families: readonly Family[]): string {
+  return families
+    .map(({ name, type, help, samples }) => {
+      const lines = samples.map(({ suffix = "", labels, value }) => `${name}${suffix}${labelText(labels)} ${value}\n`);
+      return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+    })
+    .join("");
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(String(value))}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escapeValue(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
