@@ -88,7 +88,9 @@ export const ScorerState = Type.Object({
     Type.Object({ pid: Type.Integer(), phase: Type.String(), restarts: Type.Integer(), memoryBytes: Type.Integer() }),
   ),
   inFlight: Type.Integer(),
-  /** milliseconds spent: `interpreter` until the script's import began, `import`, `init` (python); `load` (onnx) */
+  /** ONNX: runs of models since the start, and the requests that they answered: `sum / count` is the mean batch size */
+  batches: Type.Optional(Type.Object({ count: Type.Integer(), sum: Type.Integer() })),
+  /** milliseconds spent: `interpreter` until the script's import began, `import`, `init` (python); `load`, `warmUp` (onnx) */
   timings: Type.Record(Type.String(), Type.Number()),
   /** a request body (JSON value) that the script's inference-schema gives as its example; for one run() before traffic */
   sampleInput: Type.Optional(Type.Unknown()),

@@ -6,8 +6,11 @@ export interface ScoringRequest extends RequestMessage {
   readonly body: Uint8Array;
 }
 
-/** Takes the frames of one answer: one RESPONSE, or STREAM, DATA … and END. */
-export type AnswerSink = (kind: FrameKind, body: Uint8Array) => void;
+/**
+ * Takes the frames of one answer: one RESPONSE, or STREAM, DATA … and END. `taken` is called when the bytes have left this
+ * process; never, when nobody waits for them any more.
+ */
+export type AnswerSink = (kind: FrameKind, body: Uint8Array, taken?: () => void) => void;
 
 /** What both edges hand their requests to. Answers once; the function returned tells that nobody waits any more. */
 export type RequestHandler = (request: ScoringRequest, sink: AnswerSink) => () => void;

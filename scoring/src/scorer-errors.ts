@@ -54,7 +54,34 @@ export const answerNotHttp = (error: unknown): Cause => ({
 
 export const pathNotFound = (path: string): Cause => ({
   code: "PathNotFound",
-  message: `There is nothing at ${path}. A scorer answers /score, /swagger.json, /ready and /.`,
+  message: `There is nothing at ${path}. A scorer answers /score, /invocations, /v2, /swagger.json, /ready, /ping and /.`,
+});
+
+export const grpcMethodNotFound = (path: string): Cause => ({
+  code: "MethodUnimplemented",
+  message: `There is no gRPC method ${path}. A scorer answers ServerLive, ServerReady, ServerMetadata, ModelReady, ModelMetadata and ModelInfer of inference.GRPCInferenceService.`,
+});
+
+export const modelNotFound = (
+  wanted: { readonly model?: string; readonly version?: string },
+  names: readonly string[],
+): Cause => ({
+  code: "ModelNotFound",
+  message: `There is no model ${wanted.model ?? ""}${
+    wanted.version === undefined ? "" : ` of version ${wanted.version}`
+  } here; there are: ${names.join(", ")}.`,
+});
+
+export const modelMissing = (names: readonly string[]): Cause => ({
+  code: "ModelMissing",
+  message: `This service has several models: ${names.join(", ")}.`,
+  nextAction: 'Name one in the body, {"model": …}, or in the query, ?model=….',
+});
+
+export const contentEncodingUnsupported = (encoding: string): Cause => ({
+  code: "ContentEncodingUnsupported",
+  message: `The request body is encoded as ${encoding}, which this server does not read.`,
+  nextAction: "Send it without compression.",
 });
 
 export const methodNotAllowed = (method: string, path: string): Cause => ({

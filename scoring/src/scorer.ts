@@ -2,13 +2,14 @@ import { rmSync, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cause, ExitReason, ScorerConfig, ScorerState } from "@slipway/api";
-import { type AnswerSink, answerCause, answerJson, answerText, type RequestHandler } from "./exchange.ts";
+import type { AnswerSink, ScoringRequest } from "./exchange.ts";
 import { isFinal } from "./frame-message.ts";
 import { listenForFrames } from "./frames-edge.ts";
 import { listenForHttp } from "./http-edge.ts";
+import type { ModelCall } from "./protocol/model-call.ts";
+import { requestHandler } from "./request-handler.ts";
 import { openRotatingLog, type RotatingLog } from "./rotating-log.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import { bodyTooLarge, methodNotAllowed, pathNotFound, stillStarting, swaggerVersionUnknown } from "./scorer-errors.ts";
 
 export interface Scorer {
   state(): ScorerState;
@@ -21,8 +22,6 @@ const DRAIN_MS = 30_000;
 /** A request that the gateway sent before it heard of the end arrives within this time. */
 const LINGER_MS = 200;
 const DRAIN_CHECK_MS = 20;
-const SCORE_METHODS = new Set(["POST", "GET", "HEAD"]);
-const KNOWN_PATHS = new Set(["/score", "/swagger.json", "/ready", "/"]);
 
 /**
  * Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. `onFatal` hears of
@@ -47,11 +46,7 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
     };
   };
 
-  const score: RequestHandler = (request, sink) => {
-    if (request.payload.length > config.maxBodyBytes) {
-      answerCause(sink, 413, bodyTooLarge(config.maxBodyBytes), { requestId: request.head.i });
-      return () => {};
-    }
+  const score = (request: ScoringRequest, call: ModelCall, sink: AnswerSink): (() => void) => {
     inFlight += 1;
     lastRequestAt = performance.now();
     let open = true;
@@ -59,10 +54,10 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
       if (open) inFlight -= 1;
       open = false;
     };
-    const cancel = runtime.submit(request, (kind, body) => {
+    const cancel = runtime.submit(request, call, (kind, body, taken) => {
       if (!open) return;
       if (isFinal(kind)) close();
-      sink(kind, body);
+      sink(kind, body, taken);
     });
     return () => {
       if (open) cancel();
@@ -70,26 +65,7 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
     };
   };
 
-  const handle: RequestHandler = (request, sink) => {
-    const { head } = request;
-    if (head.p === "/score" && SCORE_METHODS.has(head.m)) return score(request, sink);
-    if (head.p === "/score" && head.m === "OPTIONS") answerText(sink, 200, "");
-    else if (head.m !== "GET" && head.m !== "HEAD") {
-      const known = KNOWN_PATHS.has(head.p);
-      answerCause(sink, known ? 405 : 404, known ? methodNotAllowed(head.m, head.p) : pathNotFound(head.p));
-    } else if (head.p === "/swagger.json") {
-      answerSwagger(sink, new URLSearchParams(head.q ?? "").get("version"), runtime.swagger);
-    } else if (head.p === "/") {
-      answerText(sink, 200, "Healthy");
-    } else if (head.p === "/ready") {
-      const { phase, cause } = state();
-      if (phase === "ready") answerText(sink, 200, "Ready");
-      else answerCause(sink, 503, cause ?? stillStarting());
-    } else {
-      answerCause(sink, 404, pathNotFound(head.p));
-    }
-    return () => {};
-  };
+  const handle = requestHandler(config, { state, models: runtime.models, swagger: runtime.swagger, score });
 
   const http = await listenForHttp(config, handle, state);
   const frames = await listenForFrames(config, handle, log);
@@ -139,11 +115,6 @@ async function runtimeOf(config: ScorerConfig, log: RotatingLog, onFatal: (cause
     case "onnx":
       return (await import("./runtime/onnx/onnx-runtime.ts")).onnxRuntime(config, runtime, log, onFatal);
   }
-}
-
-function answerSwagger(sink: AnswerSink, version: string | null, document: () => unknown): void {
-  if (version === null || version === "2" || version === "2.0") answerJson(sink, 200, document());
-  else answerCause(sink, 404, swaggerVersionUnknown(version));
 }
 
 /** Atomic: whoever finds the file finds it whole. */

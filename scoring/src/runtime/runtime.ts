@@ -1,5 +1,7 @@
 import type { Cause, ScorerState } from "@slipway/api";
-import type { RequestHandler } from "../exchange.ts";
+import type { AnswerSink, ScoringRequest } from "../exchange.ts";
+import type { ModelCall } from "../protocol/model-call.ts";
+import type { ModelDescription } from "../protocol/open-inference.ts";
 
 export interface RuntimeStatus {
   readonly phase: "starting" | "ready" | "failed";
@@ -9,14 +11,20 @@ export interface RuntimeStatus {
   readonly timings: ScorerState["timings"];
   /** a body that the model understands, if it told one */
   readonly sampleInput?: unknown;
+  readonly batches?: NonNullable<ScorerState["batches"]>;
 }
 
 /** What runs a model: Python workers, or ONNX Runtime in threads. */
 export interface Runtime {
   start(): void;
   status(): RuntimeStatus;
-  /** Answers sooner or later, exactly once. */
-  readonly submit: RequestHandler;
+  /**
+   * Answers sooner or later, exactly once; failures as `{"error": …}` in whatever protocol the call is. The function returned tells
+   * that nobody waits any more.
+   */
+  submit(request: ScoringRequest, call: ModelCall, sink: AnswerSink): () => void;
+  /** The models and their tensors. None before it is ready. */
+  models(): readonly ModelDescription[];
   /** OpenAPI 2.0 of the scoring address. */
   swagger(): unknown;
   /** Ends the workers, at the latest after some seconds by force. */

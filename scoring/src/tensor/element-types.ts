@@ -1,18 +1,4 @@
-/** One input or output of a model. An empty shape is a scalar, or a shape that the model does not tell. */
-export interface TensorSchema {
-  readonly name: string;
-  readonly type: ElementType;
-  /** a text is a dimension of any size, under the name that the model gives it */
-  readonly shape: readonly (number | string)[];
-}
-
-export interface ModelSchema {
-  readonly name: string;
-  readonly inputs: readonly TensorSchema[];
-  readonly outputs: readonly TensorSchema[];
-}
-
-export type ElementType = keyof typeof ELEMENT_TYPES;
+/// <reference lib="esnext.float16" />
 
 export type ElementArray =
   | Float32Array
@@ -28,83 +14,132 @@ export type ElementArray =
   | string[];
 
 export interface ElementRules {
-  /** what a value must be, in words */
+  /** its name in the Open Inference Protocol */
+  readonly datatype: string;
+  /** of one element in memory and on the wire; 0 where the length varies */
+  readonly bytes: number;
+  /** what a JSON value must be, in words */
   readonly words: string;
   readonly json: "number" | "integer" | "boolean" | "string";
   accepts(value: unknown): boolean;
   allocate(length: number): ElementArray;
+  /** over the same memory, which must be aligned for it */
+  view(buffer: ArrayBufferLike, offset: number, length: number): ElementArray;
   /** the accepted JSON value as an element */
   element(value: unknown): number | bigint | string;
+  /** an element as a JSON value */
+  value(element: number | bigint | string | undefined): unknown;
 }
 
-/** How each element type of ONNX looks in JSON and in memory. */
+interface ArrayType {
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): ElementArray;
+  new (buffer: ArrayBufferLike, offset: number, length: number): ElementArray;
+}
+
+/** How each element type of ONNX looks in JSON, in memory, and in the Open Inference Protocol. */
 export const ELEMENT_TYPES = {
-  float32: numbers((length) => new Float32Array(length)),
-  float64: numbers((length) => new Float64Array(length)),
-  int8: integers(-128, 127, (length) => new Int8Array(length)),
-  int16: integers(-32_768, 32_767, (length) => new Int16Array(length)),
-  int32: integers(-2_147_483_648, 2_147_483_647, (length) => new Int32Array(length)),
-  int64: bigIntegers(Number.MIN_SAFE_INTEGER, (length) => new BigInt64Array(length)),
-  uint8: integers(0, 255, (length) => new Uint8Array(length)),
-  uint16: integers(0, 65_535, (length) => new Uint16Array(length)),
-  uint32: integers(0, 4_294_967_295, (length) => new Uint32Array(length)),
-  uint64: bigIntegers(0, (length) => new BigUint64Array(length)),
+  float16: { ...numbers("FP16", Uint16Array), element: (value: unknown) => halfBits(Number(value)), value: halfValue },
+  float32: numbers("FP32", Float32Array),
+  float64: numbers("FP64", Float64Array),
+  int8: integers("INT8", -128, 127, Int8Array),
+  int16: integers("INT16", -32_768, 32_767, Int16Array),
+  int32: integers("INT32", -2_147_483_648, 2_147_483_647, Int32Array),
+  int64: bigIntegers("INT64", Number.MIN_SAFE_INTEGER, BigInt64Array),
+  uint8: integers("UINT8", 0, 255, Uint8Array),
+  uint16: integers("UINT16", 0, 65_535, Uint16Array),
+  uint32: integers("UINT32", 0, 4_294_967_295, Uint32Array),
+  uint64: bigIntegers("UINT64", 0, BigUint64Array),
   bool: {
+    ...inMemory(Uint8Array),
+    datatype: "BOOL",
     words: "true or false",
     json: "boolean",
     accepts: (value: unknown) => typeof value === "boolean" || value === 0 || value === 1,
-    allocate: (length: number) => new Uint8Array(length),
     element: (value: unknown) => Number(value),
+    value: Boolean,
   },
   string: {
+    datatype: "BYTES",
+    bytes: 0,
     words: "a text",
     json: "string",
     accepts: (value: unknown) => typeof value === "string",
     allocate: (length: number) => new Array<string>(length).fill(""),
+    view: (_buffer: ArrayBufferLike, _offset: number, length: number) => new Array<string>(length).fill(""),
     element: String,
+    value: (element) => element,
   },
 } as const satisfies Record<string, ElementRules>;
+
+export type ElementType = keyof typeof ELEMENT_TYPES;
 
 export function isElementType(type: string): type is ElementType {
   return Object.hasOwn(ELEMENT_TYPES, type);
 }
 
-/** `[rows, 10]`, for people */
-export function shapeText(shape: readonly (number | string)[]): string {
-  return `[${shape.map((size) => (isFixed(size) ? size : size === "" || typeof size === "number" ? "any" : size)).join(", ")}]`;
+const BY_DATATYPE = new Map(
+  Object.entries(ELEMENT_TYPES).map(([type, { datatype }]) => [datatype as string, type as ElementType]),
+);
+
+export const DATATYPES: readonly string[] = [...BY_DATATYPE.keys()];
+
+/** The element type that the Open Inference Protocol calls so. BF16 is none: ONNX Runtime for Node has no such tensors. */
+export function elementTypeOf(datatype: string): ElementType | undefined {
+  return BY_DATATYPE.get(datatype);
 }
 
-export function isFixed(size: number | string): size is number {
-  return typeof size === "number" && size >= 0;
+const scratch = new DataView(new ArrayBuffer(2));
+
+/** ONNX Runtime takes halves as their 16 bits. */
+function halfBits(value: number): number {
+  scratch.setFloat16(0, value);
+  return scratch.getUint16(0);
 }
 
-function numbers(allocate: (length: number) => ElementArray): ElementRules {
+function halfValue(element: unknown): number {
+  scratch.setUint16(0, Number(element));
+  return scratch.getFloat16(0);
+}
+
+function inMemory(type: ArrayType): Pick<ElementRules, "bytes" | "allocate" | "view"> {
   return {
-    words: "a number",
-    json: "number",
-    accepts: (value) => typeof value === "number",
-    allocate,
-    element: Number,
+    bytes: type.BYTES_PER_ELEMENT,
+    allocate: (length) => new type(length),
+    view: (buffer, offset, length) => new type(buffer, offset, length),
   };
 }
 
-function integers(least: number, most: number, allocate: (length: number) => ElementArray): ElementRules {
+function numbers(datatype: string, type: ArrayType): ElementRules {
   return {
+    ...inMemory(type),
+    datatype,
+    words: "a number",
+    json: "number",
+    accepts: (value) => typeof value === "number",
+    element: Number,
+    value: (element) => element,
+  };
+}
+
+function integers(datatype: string, least: number, most: number, type: ArrayType): ElementRules {
+  return {
+    ...numbers(datatype, type),
     words: `a whole number from ${least} to ${most}`,
     json: "integer",
     accepts: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
-    allocate,
-    element: Number,
   };
 }
 
 /** JSON numbers beyond 2^53 have lost digits before they get here: refused instead of rounded. */
-function bigIntegers(least: number, allocate: (length: number) => ElementArray): ElementRules {
+function bigIntegers(datatype: string, least: number, type: ArrayType): ElementRules {
   return {
+    ...numbers(datatype, type),
     words: `a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`,
     json: "integer",
     accepts: (value) => Number.isSafeInteger(value) && Number(value) >= least,
-    allocate,
     element: (value) => BigInt(Number(value)),
+    // A JSON number beyond 2^53 would be read with wrong digits: it goes out as a text.
+    value: (element) => (Number.isSafeInteger(Number(element)) ? Number(element) : String(element)),
   };
 }

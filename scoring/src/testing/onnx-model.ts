@@ -1,6 +1,14 @@
 /** Writes small ONNX models byte by byte (onnx.proto3, the few fields that a model needs), so that tests need no Python. */
 
-const ElementTypeNumber = { float32: 1, int64: 7, string: 8, bool: 9, float64: 11, float16: 10 } as const;
+const ElementTypeNumber = {
+  float32: 1,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+} as const;
 
 interface ValueInfo {
   readonly name: string;

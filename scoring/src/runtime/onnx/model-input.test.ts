@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { InputError, readInputs } from "./model-input.ts";
-import { nestedLists } from "./model-output.ts";
-import type { ElementType, ModelSchema } from "./model-schema.ts";
+import type { ElementType } from "../../tensor/element-types.ts";
+import { InputError } from "../../tensor/tensor.ts";
+import { readInputs } from "./model-input.ts";
+import type { ModelSchema } from "./model-schema.ts";
 
 const rows: ModelSchema = {
   name: "m",
@@ -104,16 +105,4 @@ describe("readInputs", () => {
     expect(() => readInputs(rows, Buffer.from("{"))).toThrow(/not JSON/);
     expect(() => readInputs(rows, Buffer.from([0x22, 0xff, 0x22]))).toThrow(/not JSON/);
   });
-});
-
-it("writes tensors as nested lists", () => {
-  expect(nestedLists(new Float32Array([1, 2, 3, 4, 5, 6]), [3, 1, 2], "float32")).toEqual([
-    [[1, 2]],
-    [[3, 4]],
-    [[5, 6]],
-  ]);
-  expect(nestedLists(new BigInt64Array([1n, 2n ** 60n]), [2], "int64")).toEqual([1, "1152921504606846976"]);
-  expect(nestedLists(new Uint8Array([1, 0]), [2], "bool")).toEqual([true, false]);
-  expect(nestedLists(["a"], [], "string")).toBe("a");
-  expect(nestedLists(new Float32Array([]), [0, 2], "float32")).toEqual([]);
 });

@@ -1,45 +1,43 @@
-import { Worker } from "node:worker_threads";
 import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
 import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
 import { encodeResponse } from "../../frame-message.ts";
+import type { ModelCall } from "../../protocol/model-call.ts";
+import { describeTensor } from "../../protocol/open-inference.ts";
+import { JSON_LENGTH_HEADER } from "../../protocol/open-inference-json.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
-import {
-  onnxTimeout,
-  outOfMemory,
-  queueFull,
-  startTimeout,
-  stillStarting,
-  stopping,
-  workerCrashed,
-} from "../../scorer-errors.ts";
+import { onnxTimeout, outOfMemory, queueFull, stillStarting, stopping } from "../../scorer-errors.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
-import type { ModelSchema } from "./model-schema.ts";
-import type { OnnxThreadData, OnnxThreadMessage } from "./onnx-message.ts";
+import { batchPolicy } from "./batch-policy.ts";
+import type { LoadedModel, OnnxAnswer, OnnxJob, OnnxThreadMessage, RunCount } from "./onnx-message.ts";
 import { onnxSwagger } from "./onnx-swagger.ts";
+import { type OnnxWorker, startOnnxWorker } from "./onnx-worker.ts";
 
 interface Pending {
   readonly id: number;
   readonly request: ScoringRequest;
+  readonly call: ModelCall;
   readonly sink: AnswerSink;
+  readonly arrivedAt: number;
 }
 
 interface Slot {
   readonly name: string;
   readonly delay: RestartDelay;
   phase: "starting" | "ready" | "failed";
-  thread: Worker | undefined;
-  current: Pending | undefined;
+  worker: OnnxWorker | undefined;
+  /** handed over, and neither answered nor given up */
+  readonly current: Map<number, Pending>;
+  /** until all answers are there, also of those that were given up */
+  busy: boolean;
   readyAt: number | undefined;
   restarts: number;
   cause: Cause | undefined;
   timer: NodeJS.Timeout | undefined;
 }
 
-const LOAD_WAIT_MS = 5_000;
-
-/** Runs ONNX models in `config.workers` threads, one request at a time in each. */
+/** Runs ONNX models in `config.workers` threads. Each gets the requests that go together, and the next ones after its answers. */
 export function onnxRuntime(
   config: ScorerConfig,
   runtime: Extract<ScorerConfig["runtime"], { kind: "onnx" }>,
@@ -48,10 +46,15 @@ export function onnxRuntime(
 ): Runtime {
   const slots = Array.from({ length: config.workers }, (_, index) => newSlot(`thread-${index + 1}`));
   const waiting = new Map<number, Pending>();
+  const policy = batchPolicy();
+  const version = String(config.revision);
+  const batches = { count: 0, sum: 0 };
   let lastId = 0;
   let isStopping = false;
-  let models: readonly ModelSchema[] = [];
-  let loadMs: number | undefined;
+  let models: readonly LoadedModel[] = [];
+  let timings: RuntimeStatus["timings"] = {};
+  let soon: NodeJS.Immediate | undefined;
+  let later: NodeJS.Timeout | undefined;
 
   // The models live in this process: memory that they took comes back only with its end.
   const guard = memoryGuard(config, log, () => [
@@ -63,108 +66,117 @@ export function onnxRuntime(
     onFatal(cause);
   };
 
-  const startThread = (slot: Slot) => {
-    const file = new URL(import.meta.url.endsWith(".ts") ? "onnx-thread.ts" : "onnx-thread.js", import.meta.url);
-    const workerData: OnnxThreadData = { models: runtime.models, threads: config.threads };
-    const thread = new Worker(file, { workerData, stdout: false, stderr: false });
-    slot.thread = thread;
+  const startWorker = (slot: Slot) => {
     slot.phase = "starting";
     slot.readyAt = undefined;
-    const seconds = config.startTimeoutMs / 1000;
-    slot.timer = setTimeout(
-      () => end(startTimeout(seconds, "loading the model", undefined, ""), true),
-      config.startTimeoutMs,
-    );
-    let gone = false;
-    const end = (cause: Cause, hopeless: boolean) => {
-      if (gone) return;
-      gone = true;
-      clearTimeout(slot.timer);
-      onGone(slot, cause, hopeless);
-    };
-    thread.on("message", (message: OnnxThreadMessage) => {
-      if (gone) return;
-      switch (message.kind) {
-        case "ready":
-          clearTimeout(slot.timer);
-          slot.phase = "ready";
-          slot.readyAt = performance.now();
-          models = message.models;
-          loadMs = message.loadMs;
-          log.write("scorer", `${slot.name} is ready (load ${Math.round(message.loadMs)} ms).`);
-          dispatch();
-          return;
-        case "failed":
-          end(message.cause, true);
-          return;
-        case "answer":
-          onAnswer(slot, message);
-          return;
-      }
+    slot.worker = startOnnxWorker(slot.name, { models: runtime.models, version, threads: config.threads }, config, {
+      ready: (report) => onReady(slot, report),
+      answers: (answers, counted) => onAnswers(slot, answers, counted),
+      gone: (cause, hopeless) => onGone(slot, cause, hopeless),
     });
-    thread.on("error", (error) => end(crash(slot.name, `${error.message}`), false));
-    thread.on("exit", (exitCode) => end(crash(slot.name, `exit code ${exitCode}`), false));
   };
 
-  const onAnswer = (slot: Slot, answer: Extract<OnnxThreadMessage, { kind: "answer" }>) => {
-    const { current } = slot;
-    slot.current = undefined;
-    clearTimeout(slot.timer);
-    if (current?.id === answer.id) {
-      const failed = answer.status === 424;
-      const headers = {
-        "content-type": "application/json",
-        "x-ms-run-function-failed": failed ? "true" : "false",
-      };
-      const status = failed && config.legacyStatusCodes ? 500 : answer.status;
-      current.sink(FrameKind.RESPONSE, encodeResponse(status, headers, answer.body));
+  const onReady = (slot: Slot, report: Extract<OnnxThreadMessage, { kind: "ready" }>) => {
+    slot.phase = "ready";
+    slot.readyAt = Date.now();
+    if (models.length === 0) {
+      models = report.models;
+      timings = { load: report.loadMs, warmUp: report.warmUpMs };
+      for (const { schema, costs } of models) log.write("scorer", describeCosts(schema.name, costs));
     }
+    log.write("scorer", `${slot.name} is ready (load ${Math.round(report.loadMs)} ms).`);
     dispatch();
   };
 
-  const onGone = (slot: Slot, cause: Cause, hopeless: boolean) => {
-    const { current } = slot;
-    slot.thread = undefined;
-    slot.current = undefined;
-    slot.cause = cause;
-    if (current !== undefined) {
-      const status = config.legacyStatusCodes ? 500 : 424;
-      answerCause(current.sink, status, cause, { requestId: current.request.head.i, runFailed: true });
+  const onAnswers = (slot: Slot, answers: readonly OnnxAnswer[], counted: RunCount) => {
+    clearTimeout(slot.timer);
+    slot.busy = false;
+    batches.count += counted.runs;
+    batches.sum += counted.requests;
+    for (const { id, status, headers, body } of answers) {
+      slot.current.get(id)?.sink(FrameKind.RESPONSE, encodeAnswer(status, headers, body));
     }
+    slot.current.clear();
+    dispatch();
+  };
+
+  const encodeAnswer = (status: number, headers: OnnxAnswer["headers"], body: Uint8Array) => {
+    const failed = status === 424;
+    const marked = { ...headers, "x-ms-run-function-failed": failed ? "true" : "false" };
+    return encodeResponse(failed ? failureStatus : status, marked, body);
+  };
+
+  const failureStatus = config.legacyStatusCodes ? 500 : 424;
+
+  /** Answers what the slot has in work with a failure. */
+  const failCurrent = (slot: Slot, cause: Cause) => {
+    for (const { sink, request } of slot.current.values())
+      answerCause(sink, failureStatus, cause, { requestId: request.head.i, runFailed: true });
+    slot.current.clear();
+  };
+
+  const onGone = (slot: Slot, cause: Cause, hopeless: boolean) => {
+    clearTimeout(slot.timer);
+    slot.worker = undefined;
+    slot.busy = false;
+    slot.cause = cause;
+    failCurrent(slot, cause);
     if (isStopping) return;
     log.write("scorer", `${cause.message}${cause.nextAction === undefined ? "" : ` ${cause.nextAction}`}`);
     slot.phase = hopeless ? "failed" : "starting";
     if (hopeless) return;
     slot.restarts += 1;
-    slot.timer = setTimeout(startThread, slot.delay.next(performance.now(), slot.readyAt), slot);
+    slot.timer = setTimeout(startWorker, slot.delay.next(Date.now(), slot.readyAt), slot);
   };
 
   const dispatch = () => {
+    soon = undefined;
+    clearTimeout(later);
     for (const slot of slots) {
-      if (slot.phase !== "ready" || slot.current !== undefined || waiting.size === 0) continue;
-      const [id, pending] = waiting.entries().next().value as [number, Pending];
-      waiting.delete(id);
-      slot.current = pending;
-      if (config.scoringTimeoutMs > 0) {
-        slot.timer = setTimeout(() => {
-          giveUp(slot, pending);
-        }, config.scoringTimeoutMs);
+      if (slot.phase !== "ready" || slot.busy || waiting.size === 0) continue;
+      const free = slots.filter(({ phase, busy }) => phase === "ready" && !busy).length;
+      const [oldest] = waiting.values();
+      if (oldest === undefined) return;
+      const costs = costsOf(oldest.call);
+      const together = waitingFor(oldest.call.model, policy.limit(costs) * free);
+      const waitMs = policy.wait(costs, together.length, oldest.arrivedAt, performance.now());
+      if (waitMs > 0) {
+        later = setTimeout(dispatch, waitMs);
+        return;
       }
-      const { head, payload } = pending.request;
-      const model = new URLSearchParams(head.q ?? "").get("model") ?? runtime.models[0]?.name ?? "";
-      // Copied on its way: the payload is a piece of a larger buffer, which cannot be handed over.
-      slot.thread?.postMessage({ id, model, payload });
+      hand(slot, together.slice(0, Math.ceil(together.length / free)));
     }
   };
 
-  /** Computing cannot be interrupted without risk for the whole process: the thread is free again when it is done. */
-  const giveUp = (slot: Slot, pending: Pending) => {
-    const cause = onnxTimeout(config.scoringTimeoutMs / 1000);
-    slot.cause = cause;
-    slot.current = { ...pending, sink: () => {} };
-    const status = config.legacyStatusCodes ? 500 : 424;
-    answerCause(pending.sink, status, cause, { requestId: pending.request.head.i, runFailed: true });
+  /** The oldest requests for a model, at most so many. */
+  const waitingFor = (model: string | undefined, atMost: number): readonly Pending[] => {
+    const found: Pending[] = [];
+    for (const pending of waiting.values()) {
+      if (pending.call.model === model) found.push(pending);
+      if (found.length === atMost) break;
+    }
+    return found;
   };
+
+  const hand = (slot: Slot, taken: readonly Pending[]) => {
+    for (const pending of taken) {
+      waiting.delete(pending.id);
+      slot.current.set(pending.id, pending);
+    }
+    slot.busy = true;
+    if (config.scoringTimeoutMs > 0) slot.timer = setTimeout(giveUp, config.scoringTimeoutMs, slot);
+    slot.worker?.send(taken.map(jobOf));
+  };
+
+  /** Computing cannot be interrupted without risk for the whole process: the thread is free again when it is done. */
+  const giveUp = (slot: Slot) => {
+    slot.cause = onnxTimeout(config.scoringTimeoutMs / 1000);
+    failCurrent(slot, slot.cause);
+  };
+
+  const costsOf = ({ model }: ModelCall) =>
+    (models.find(({ schema }) => schema.name === model) ?? (models.length === 1 ? models[0] : undefined))?.costs ??
+    UNKNOWN_COSTS;
 
   const currentPhase = (): Pick<RuntimeStatus, "phase" | "cause"> => {
     const cause = slots.find((slot) => slot.cause !== undefined)?.cause;
@@ -178,7 +190,7 @@ export function onnxRuntime(
 
   return {
     start() {
-      for (const slot of slots) startThread(slot);
+      for (const slot of slots) startWorker(slot);
     },
 
     status: () => ({
@@ -190,10 +202,22 @@ export function onnxRuntime(
         // One process for all threads: counted once.
         memoryBytes: index === 0 ? process.memoryUsage.rss() : 0,
       })),
-      timings: loadMs === undefined ? {} : { load: loadMs },
+      timings,
+      batches,
     }),
 
-    submit(request, sink) {
+    models: () =>
+      models.map(({ schema }) => ({
+        name: schema.name,
+        versions: [version],
+        platform: "onnxruntime_onnx",
+        inputs: schema.inputs.map(describeTensor),
+        outputs: schema.outputs.map(describeTensor),
+      })),
+
+    submit(request, given, sink) {
+      const asked = given.model ?? new URLSearchParams(request.head.q ?? "").get("model");
+      const call = asked === null ? given : { ...given, model: asked };
       const { phase, cause } = currentPhase();
       const refusal = isStopping
         ? stopping()
@@ -208,37 +232,55 @@ export function onnxRuntime(
       }
       lastId += 1;
       const id = lastId;
-      waiting.set(id, { id, request, sink });
-      dispatch();
+      const arrivedAt = performance.now();
+      policy.arrived(arrivedAt);
+      waiting.set(id, { id, request, call, sink, arrivedAt });
+      // What came with one read goes together.
+      soon ??= setImmediate(dispatch);
       return () => {
         waiting.delete(id);
       };
     },
 
-    swagger: () => onnxSwagger(config, models[0]),
+    swagger: () =>
+      onnxSwagger(
+        config,
+        models.map(({ schema }) => schema),
+      ),
 
     async stop() {
       isStopping = true;
       guard.stop();
+      clearImmediate(soon);
+      clearTimeout(later);
       for (const pending of waiting.values()) answerCause(pending.sink, 503, stopping());
       waiting.clear();
       for (const slot of slots) clearTimeout(slot.timer);
-      await Promise.all(slots.map(endThread));
+      await Promise.all(slots.map((slot) => slot.worker?.stop()));
     },
   };
 }
 
-/** Ending a thread while ONNX Runtime loads in it can abort the whole process: that is waited for, within reason. */
-async function endThread({ thread, phase }: Slot): Promise<void> {
-  if (thread === undefined) return;
-  if (phase === "starting") {
-    await new Promise<void>((resolve) => {
-      thread.once("message", () => resolve());
-      thread.once("exit", () => resolve());
-      setTimeout(resolve, LOAD_WAIT_MS).unref();
-    });
-  }
-  await thread.terminate();
+/** Of a body that names its model itself. */
+const UNKNOWN_COSTS = { singleMs: undefined, maxRows: 1, fixedMs: 0 } as const;
+
+function jobOf({ id, call, request }: Pending): OnnxJob {
+  const { h } = request.head;
+  return {
+    id,
+    form: call.form,
+    model: call.model,
+    contentType: h["content-type"],
+    accept: h.accept,
+    jsonLength: h[JSON_LENGTH_HEADER],
+    payload: request.payload,
+  };
+}
+
+function describeCosts(name: string, { singleMs, maxRows }: LoadedModel["costs"]): string {
+  if (singleMs === undefined) return `${name} does not run with made-up input; its requests run one by one.`;
+  const together = maxRows > 1 ? `up to ${maxRows} rows of requests that wait run together` : "requests run one by one";
+  return `${name} takes ${singleMs.toFixed(3)} ms for one row; ${together}.`;
 }
 
 function newSlot(name: string): Slot {
@@ -246,15 +288,12 @@ function newSlot(name: string): Slot {
     name,
     delay: restartDelay(),
     phase: "starting",
-    thread: undefined,
-    current: undefined,
+    worker: undefined,
+    current: new Map(),
+    busy: false,
     readyAt: undefined,
     restarts: 0,
     cause: undefined,
     timer: undefined,
   };
-}
-
-function crash(name: string, words: string): Cause {
-  return workerCrashed(name, { exitCode: 1, signal: null, tail: [words], stage: "running a model" });
 }

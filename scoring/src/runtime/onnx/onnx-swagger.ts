@@ -1,17 +1,29 @@
 import type { ScorerConfig } from "@slipway/api";
 import { openApi } from "../../swagger.ts";
-import { ELEMENT_TYPES, isFixed, type ModelSchema, shapeText, type TensorSchema } from "./model-schema.ts";
+import { ELEMENT_TYPES } from "../../tensor/element-types.ts";
+import { isFixed, shapeText, type TensorSchema } from "../../tensor/tensor.ts";
+import type { ModelSchema } from "./model-schema.ts";
 
-export function onnxSwagger(config: ScorerConfig, model: ModelSchema | undefined): unknown {
-  return openApi(config, { input: objectOf(model?.inputs ?? []), output: objectOf(model?.outputs ?? []) });
+/** Of several models the first is described; `model` chooses among them. */
+export function onnxSwagger(config: ScorerConfig, models: readonly ModelSchema[]): unknown {
+  const [first, ...others] = models;
+  const choice = others.length === 0 ? undefined : models.map(({ name }) => name);
+  return openApi(config, { input: objectOf(first?.inputs ?? [], choice), output: objectOf(first?.outputs ?? []) });
 }
 
-function objectOf(tensors: readonly TensorSchema[]): unknown {
+function objectOf(tensors: readonly TensorSchema[], models?: readonly string[]): unknown {
+  const names = tensors.map(({ name }) => name);
   return {
     type: "object",
-    required: tensors.map(({ name }) => name),
-    properties: Object.fromEntries(tensors.map((tensor) => [tensor.name, listSchema(tensor)])),
-    example: Object.fromEntries(tensors.map((tensor) => [tensor.name, example(tensor, 0)])),
+    required: models === undefined ? names : ["model", ...names],
+    properties: {
+      ...(models !== undefined && { model: { type: "string", enum: models } }),
+      ...Object.fromEntries(tensors.map((tensor) => [tensor.name, listSchema(tensor)])),
+    },
+    example: {
+      ...(models !== undefined && { model: models[0] }),
+      ...Object.fromEntries(tensors.map((tensor) => [tensor.name, example(tensor, 0)])),
+    },
   };
 }
 

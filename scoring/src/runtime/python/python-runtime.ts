@@ -4,11 +4,14 @@ import { isFinal } from "../../frame-message.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
+import { InputError } from "../../tensor/tensor.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { residentBytes } from "../process-memory.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import { pythonSwagger } from "./python-swagger.ts";
 import { type PythonWorker, type ReadyReport, startPythonWorker } from "./python-worker.ts";
+import { describeSchema } from "./script-schema.ts";
+import { translateCall } from "./translated-call.ts";
 
 interface Pending {
   readonly id: number;
@@ -180,8 +183,23 @@ export function pythonRuntime(
       ...(report?.sampleInput !== undefined && { sampleInput: report.sampleInput }),
     }),
 
-    submit(request, sink) {
-      const options = { requestId: request.head.i };
+    models: () =>
+      report === undefined
+        ? []
+        : [
+            {
+              name: config.service,
+              versions: [String(config.revision)],
+              platform: "python",
+              inputs: describeSchema(report.inputSchema),
+              outputs: describeSchema(report.outputSchema),
+            },
+          ],
+
+    submit(given, call, givenSink) {
+      let request = given;
+      let sink = givenSink;
+      const options = { requestId: given.head.i };
       const { phase, cause } = currentPhase();
       const refusal = isStopping
         ? stopping()
@@ -194,6 +212,21 @@ export function pythonRuntime(
               : undefined;
       if (refusal !== undefined) {
         answerCause(sink, 503, refusal, options);
+        return () => {};
+      }
+      try {
+        const translation = translateCall(given, call, {
+          model: config.service,
+          version: String(config.revision),
+          inputSchema: report?.inputSchema,
+        });
+        if (translation !== undefined) {
+          request = translation.request;
+          sink = translation.answerTo(givenSink);
+        }
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        answerCause(sink, 400, { code: error.code, message: error.message }, options);
         return () => {};
       }
       lastId = lastId >= 0xffff_ffff ? 1 : lastId + 1;
