@@ -17,6 +17,7 @@
  * | STREAM (5) | as RESPONSE; more follows in DATA frames of the same id | answerer → asker |
  * | DATA (6) | part of a streamed answer | answerer → asker |
  * | END (7) | empty, or UTF-8 text: the cause for which the stream broke off | answerer → asker |
+ * | TAKEN (9) | u32be: so many more bytes of the streamed answer are with its reader; only from scorer to worker | asker → answerer |
  * | EVENT (8) | JSON; id 0; a scorer's `start` to its worker, a worker's `stage`, `ready` or `failed`, a scorer's `draining` | both |
  */
 export const FrameKind = {
@@ -28,6 +29,7 @@ export const FrameKind = {
   DATA: 6,
   END: 7,
   EVENT: 8,
+  TAKEN: 9,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

@@ -18,4 +18,4 @@ def _import_worker():
 
 
 if __name__ == "__main__":
-    sys.exit(_import_worker().main())
+    _import_worker().main()

@@ -36,6 +36,12 @@ def choose_call_style(run):
     return _text_style(run, data[0], wants_headers)
 
 
+def is_asynchronous(run):
+    """Defined with `async def`, so that it gives way to other requests where it awaits; also under decorators."""
+    run = inspect.unwrap(run)
+    return inspect.iscoroutinefunction(run) or inspect.isasyncgenfunction(run)
+
+
 def schema_of(run):
     """`inference_schema.schema_util` if the script decorated `run` with it, else None."""
     util = sys.modules.get("inference_schema.schema_util")

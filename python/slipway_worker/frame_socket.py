@@ -1,6 +1,8 @@
 """The worker's side of the frame protocol (docs/reference/frames.md)."""
 
 import json
+import select
+import socket
 import struct
 
 HELLO = 1
@@ -11,6 +13,7 @@ STREAM = 5
 DATA = 6
 END = 7
 EVENT = 8
+TAKEN = 9
 
 PROTOCOL_VERSION = 1
 RECEIVE_BYTES = 256 * 1024
@@ -34,17 +37,26 @@ class FrameSocket(object):
         self._rest = b""
         self._unsent = []
 
+    def fileno(self):
+        return self._connection.fileno()
+
+    def close(self):
+        self._connection.close()
+
+    def wait(self, seconds):
+        """Until something arrives, or the time is over."""
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        poll.poll(seconds * 1000)
+
     def receive(self, wait=True):
         """All frames that are there as (id, kind, body). With `wait` at least one; without it perhaps none."""
-        if not wait:
-            self._connection.setblocking(False)
         try:
-            chunk = self._connection.recv(RECEIVE_BYTES)
+            chunk = self._connection.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return []
-        finally:
-            if not wait:
-                self._connection.setblocking(True)
+        except ConnectionResetError:
+            raise Disconnected()
         frames = []
         while True:
             if not chunk:
@@ -102,6 +114,11 @@ class FrameSocket(object):
             self._connection.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             raise Disconnected()
+
+
+def taken_bytes(body):
+    """What a TAKEN frame tells."""
+    return _LENGTH.unpack(body)[0]
 
 
 def split_request(body):

@@ -1,10 +1,13 @@
 """One scoring request as it came from the scorer. Its head is only parsed when somebody asks for it."""
 
 import json
+import re
 
 from .frame_socket import split_request
 
 _POST = b'{"m":"POST"'
+# W3C Trace Context: version, trace id, parent id, flags.
+_TRACEPARENT = re.compile("^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class BadRequest(Exception):
@@ -64,6 +67,12 @@ class Request(object):
     def label(self):
         """The request's name in logs and errors."""
         return self.head.get("i", "")
+
+    @property
+    def tag(self):
+        """Stands before each line of the log that belongs to the request."""
+        trace = _TRACEPARENT.match(self.header("traceparent"))
+        return self.label + " trace=" + trace.group(1) if trace else self.label
 
     def headers(self):
         return Headers((name.title(), value) for name, value in self.head["h"].items())

@@ -2,7 +2,8 @@ import type { Socket } from "node:net";
 import { FRAME_HEADER_BYTES, type Frame, FrameDecoder, type FrameKind, writeFrameHeader } from "@slipway/api";
 
 export interface FrameConnection {
-  send(id: number, kind: FrameKind, body: Uint8Array): void;
+  /** `sent` is called when the operating system has taken the frame */
+  send(id: number, kind: FrameKind, body: Uint8Array, sent?: () => void): void;
   /** bytes that the other side has not taken yet */
   pendingBytes(): number;
   /** sends what is queued, then closes */
@@ -33,19 +34,23 @@ export interface FrameOptions {
 export function frameConnection(socket: Socket, handlers: FrameHandlers, options: FrameOptions = {}): FrameConnection {
   let queue: Uint8Array[] = [];
   let queuedBytes = 0;
+  let onSent: (() => void)[] = [];
   let closed = false;
 
   const flush = () => {
     if (queuedBytes === 0 || closed) return;
     const parts = queue;
     const bytes = queuedBytes;
+    const sent = callAll(onSent);
     queue = [];
     queuedBytes = 0;
+    onSent = [];
     if (bytes <= JOIN_BYTES) {
-      socket.write(Buffer.concat(parts, bytes));
+      socket.write(Buffer.concat(parts, bytes), sent);
     } else {
       socket.cork();
-      for (const part of parts) socket.write(part);
+      for (const part of parts.slice(0, -1)) socket.write(part);
+      socket.write(parts.at(-1) ?? "", sent);
       socket.uncork();
     }
     if (options.pauseWhenFull && socket.writableLength > HIGH_WATER_BYTES) socket.pause();
@@ -75,12 +80,13 @@ export function frameConnection(socket: Socket, handlers: FrameHandlers, options
   socket.on("close", () => close(undefined));
 
   return {
-    send(id, kind, body) {
+    send(id, kind, body, sent) {
       if (closed) return;
       if (queuedBytes === 0) setImmediate(flush);
       const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
       writeFrameHeader(header, 0, id, kind, body.length);
       queue.push(header, body);
+      if (sent !== undefined) onSent.push(sent);
       queuedBytes += FRAME_HEADER_BYTES + body.length;
     },
     pendingBytes: () => queuedBytes + socket.writableLength,
@@ -89,5 +95,12 @@ export function frameConnection(socket: Socket, handlers: FrameHandlers, options
       if (!closed) socket.end();
     },
     destroy: () => close(undefined),
+  };
+}
+
+function callAll(callbacks: readonly (() => void)[]): (() => void) | undefined {
+  if (callbacks.length === 0) return undefined;
+  return () => {
+    for (const callback of callbacks) callback();
   };
 }

@@ -70,7 +70,7 @@ function serve(
   const onRequest = (id: number, body: Uint8Array) => {
     if (cancels.has(id)) throw new Error(`The peer used the id ${id} twice at once.`);
     let answered = false;
-    const cancel = handle({ ...decodeRequest(body), body }, (kind, answer) => {
+    const cancel = handle({ ...decodeRequest(body), body }, (kind, answer, taken) => {
       answered = isFinal(kind);
       if (answered) cancels.delete(id);
       if (kind === FrameKind.DATA && connection.pendingBytes() > MAX_UNREAD_STREAM_BYTES) {
@@ -79,7 +79,7 @@ function serve(
         connection.send(id, FrameKind.END, Buffer.from("The answer was read too slowly."));
         return;
       }
-      connection.send(id, kind, answer);
+      connection.send(id, kind, answer, taken);
     });
     if (!answered) cancels.set(id, cancel);
   };

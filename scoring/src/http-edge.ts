@@ -27,7 +27,8 @@ const NOT_FORWARDED = new Set([
 /** Small answers go out with their head in one write, which a string does and a buffer does not. */
 const ONE_WRITE_BYTES = 64 * 1024;
 const MAX_UNREAD_STREAM_BYTES = 64 * 1024 * 1024;
-const MAX_REQUEST_ID = 100;
+/** As at the gateway: nothing that could do harm in a log or a header. */
+const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 const DISCARD_MS = 10_000;
 const CLOSE_MS = 2_000;
 const CLOSE_CHECK_MS = 10;
@@ -86,7 +87,7 @@ async function serve(
   handle: RequestHandler,
 ): Promise<void> {
   const head = requestHead(request);
-  const sink = answerTo(response, head.m === "HEAD");
+  const sink = answerTo(response, head);
   const payload = await readBody(request, maxBodyBytes);
   if (payload === "too large") {
     answerCause(sink, 413, bodyTooLarge(maxBodyBytes), { requestId: head.i });
@@ -116,7 +117,7 @@ function requestHead(request: IncomingMessage): RequestHead {
     p: mark < 0 ? url : url.slice(0, mark),
     ...(mark >= 0 && mark + 1 < url.length && { q: url.slice(mark + 1) }),
     h: headers,
-    i: given !== undefined && given.length <= MAX_REQUEST_ID ? given : randomUUID(),
+    i: given !== undefined && REQUEST_ID.test(given) ? given : randomUUID(),
   };
 }
 
@@ -146,12 +147,12 @@ function discardRest(request: IncomingMessage): void {
 }
 
 /** Writes the frames of an answer as an HTTP response. */
-function answerTo(response: ServerResponse, headOnly: boolean): AnswerSink {
-  const write = writerOf(response, headOnly);
-  return (kind, body) => {
+function answerTo(response: ServerResponse, { m, i }: RequestHead): AnswerSink {
+  const write = writerOf(response, m === "HEAD", i);
+  return (kind, body, taken) => {
     if (response.destroyed) return;
     try {
-      write(kind, body);
+      write(kind, body, taken);
     } catch (error) {
       // Status and headers can be the script's own choice, and Node refuses what HTTP does not allow.
       if (response.headersSent) response.destroy();
@@ -160,12 +161,12 @@ function answerTo(response: ServerResponse, headOnly: boolean): AnswerSink {
   };
 }
 
-function writerOf(response: ServerResponse, headOnly: boolean): AnswerSink {
-  return (kind, body) => {
+function writerOf(response: ServerResponse, headOnly: boolean, requestId: string): AnswerSink {
+  return (kind, body, taken) => {
     switch (kind) {
       case FrameKind.RESPONSE: {
         const { status, head, payload } = decodeResponse(body);
-        response.writeHead(status, [...flat(head.h), "content-length", String(payload.length)]);
+        response.writeHead(status, [...flat(head.h, requestId), "content-length", String(payload.length)]);
         if (headOnly) response.end();
         else if (payload.length <= ONE_WRITE_BYTES) response.end(payload.toString("latin1"), "latin1");
         else response.end(payload);
@@ -173,14 +174,14 @@ function writerOf(response: ServerResponse, headOnly: boolean): AnswerSink {
       }
       case FrameKind.STREAM: {
         const { status, head, payload } = decodeResponse(body);
-        response.writeHead(status, flat(head.h));
+        response.writeHead(status, flat(head.h, requestId));
         response.flushHeaders();
         if (payload.length > 0) response.write(payload);
         return;
       }
       case FrameKind.DATA:
         if (response.writableLength > MAX_UNREAD_STREAM_BYTES) response.destroy();
-        else response.write(asBuffer(body));
+        else response.write(asBuffer(body), taken);
         return;
       case FrameKind.END:
         // A body that just ends would look whole: the connection breaks, so that the caller notices.
@@ -193,8 +194,10 @@ function writerOf(response: ServerResponse, headOnly: boolean): AnswerSink {
   };
 }
 
-function flat(headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers)
-    .filter(([name]) => name !== "content-length" && !NOT_FORWARDED.has(name))
+function flat(headers: Readonly<Record<string, string>>, requestId: string): string[] {
+  const flat = Object.entries(headers)
+    .filter(([name]) => name !== "content-length" && name !== "x-request-id" && !NOT_FORWARDED.has(name))
     .flat();
+  flat.push("x-request-id", requestId);
+  return flat;
 }

@@ -12,6 +12,7 @@ interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  readonly bytes: Buffer;
   json(): unknown;
 }
 
@@ -26,6 +27,8 @@ export interface ScorerUnderTest {
   /** POST /score */
   score(body: unknown): Promise<Answer>;
   log(): string;
+  /** a file in the application's folder; empty when there is none */
+  readFile(name: string): string;
   exited(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
   /** Kills it if it still runs, and removes its folder. */
   dispose(): Promise<void>;
@@ -35,6 +38,7 @@ interface AskOptions {
   readonly method?: string;
   readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
 }
 
 type Overrides = Partial<Omit<ScorerConfig, "runtime">> & {
@@ -131,13 +135,8 @@ function observe(config: ScorerConfig, child: ChildProcess): ScorerUnderTest {
         body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       }),
-    log: () => {
-      try {
-        return readFileSync(join(config.runFolder, "logs", "scorer.log"), "utf8");
-      } catch {
-        return "";
-      }
-    },
+    log: () => contentOf(join(config.runFolder, "logs", "scorer.log")),
+    readFile: (name) => contentOf(join(config.runFolder, "app", name)),
     exited: () => ended,
     async dispose() {
       child.kill("SIGKILL");
@@ -146,6 +145,14 @@ function observe(config: ScorerConfig, child: ChildProcess): ScorerUnderTest {
     },
   };
   return scorer;
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Tries until it does not throw; after the deadline the last error is the test's error. */
@@ -161,18 +168,24 @@ export async function eventually<T>(attempt: () => Promise<T> | T, deadlineMs = 
   }
 }
 
-function ask(socketPath: string, path: string, { method = "GET", body, headers = {} }: AskOptions): Promise<Answer> {
+function ask(
+  socketPath: string,
+  path: string,
+  { method = "GET", body, headers = {}, signal }: AskOptions,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, path, method, headers, agent: false }, (response) => {
+    const request = httpRequest({ socketPath, path, method, headers, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
       response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString("utf8");
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,
           text,
+          bytes,
           json: () => JSON.parse(text),
         });
       });

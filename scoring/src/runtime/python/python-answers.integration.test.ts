@@ -228,8 +228,8 @@ def run(data):
         requestId: "req-17",
       },
     });
-    await expect.poll(() => scorer.log()).toContain("worker-1 stderr: request req-17 failed:");
-    await expect.poll(() => scorer.log()).toContain("KeyError: 'missing'");
+    await expect.poll(() => scorer.log()).toContain("worker-1 stderr: [req-17] run() raised KeyError");
+    await expect.poll(() => scorer.log()).toContain("worker-1 stderr: [req-17] KeyError: 'missing'");
     expect(scorer.log()).not.toContain("slipway_worker");
   });
 
@@ -256,13 +256,31 @@ def run(data):
   });
 });
 
-it("shows what the script prints at once", async () => {
+it("shows what the script prints at once, with the request's id and trace", async () => {
   const scorer = await scorers.readyPython({
-    "score.py": "import sys\ndef run(data):\n    print('hello äöü')\n    print('oh', file=sys.stderr)\n    return 1\n",
+    "score.py": `
+import logging, sys, threading
+logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+print("while importing")
+def run(data):
+    print("hello äöü", 1, "two\\nlines")
+    logging.info("logged")
+    print("oh", file=sys.stderr)
+    thread = threading.Thread(target=print, args=("elsewhere",))
+    thread.start()
+    thread.join()
+    return 1
+`,
   });
-  await scorer.score({});
-  await expect.poll(() => scorer.log()).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z worker-1 stdout: hello äöü$/m);
-  await expect.poll(() => scorer.log()).toContain("worker-1 stderr: oh");
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  await scorer.ask("/score", { method: "POST", body: "", headers: { "x-request-id": "r-1", traceparent } });
+  const tag = "[r-1 trace=4bf92f3577b34da6a3ce929d0e0e4736]";
+  await expect.poll(() => scorer.log()).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z worker-1 stdout: while importing$/m);
+  await expect.poll(() => scorer.log()).toContain(`worker-1 stdout: ${tag} hello äöü 1 two\n`);
+  await expect.poll(() => scorer.log()).toContain(`worker-1 stdout: ${tag} lines\n`);
+  await expect.poll(() => scorer.log()).toContain(`worker-1 stderr: ${tag} INFO logged\n`);
+  await expect.poll(() => scorer.log()).toContain(`worker-1 stderr: ${tag} oh\n`);
+  await expect.poll(() => scorer.log()).toContain("worker-1 stdout: elsewhere\n");
 });
 
 it("leaves thread counts of numeric libraries to the image where it sets them", async () => {

@@ -18,6 +18,8 @@ interface Pending {
   readonly request: ScoringRequest;
   readonly sink: AnswerSink;
   streaming: boolean;
+  /** bytes of a streamed answer that have left, and that the worker has not been told of */
+  takenBytes: number;
 }
 
 /** A place for one worker process, which may be the third one there. */
@@ -35,6 +37,8 @@ interface Slot {
   movedAt: number;
   /** milliseconds for one answer, a moving average */
   answerMs: number;
+  /** for `async def run`: how many requests may be in work at once */
+  requestsAtOnce: number | undefined;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -46,6 +50,8 @@ const MAX_AHEAD = 32;
 /** The worker stops run() itself at the scoring timeout. One that hangs outside Python's reach is ended this much later. */
 const TIMEOUT_GRACE_MS = 5_000;
 const HANG_CHECK_MS = 1_000;
+/** A quarter of what a worker may send ahead of the reader: small streams need no word about it at all. */
+const TELL_TAKEN_BYTES = 256 * 1024;
 /** Weight of one answer in the moving average: a batch of {@link MAX_AHEAD} answers counts as a whole. */
 const ANSWER_WEIGHT = 1 / MAX_AHEAD;
 
@@ -81,6 +87,7 @@ export function pythonRuntime(
           slot.phase = "ready";
           slot.readyAt = performance.now();
           slot.crashes = 0;
+          slot.requestsAtOnce = told.requestsAtOnce;
           everReady = true;
           report = told;
           log.write("scorer", `${slot.name} is ready (${describeTimings(told.timings)}).`);
@@ -100,15 +107,26 @@ export function pythonRuntime(
     if (pending === undefined) return;
     if (isFinal(kind)) slot.outstanding.delete(id);
     else pending.streaming = true;
-    pending.sink(kind, body);
+    if (kind === FrameKind.DATA) pending.sink(kind, body, () => onTaken(slot, pending, body.length));
+    else pending.sink(kind, body);
     dispatch();
+  };
+
+  const onTaken = (slot: Slot, pending: Pending, bytes: number) => {
+    pending.takenBytes += bytes;
+    if (pending.takenBytes < TELL_TAKEN_BYTES || slot.outstanding.get(pending.id) !== pending) return;
+    slot.worker?.send(pending.id, FrameKind.TAKEN, uint32(pending.takenBytes));
+    pending.takenBytes = 0;
   };
 
   const onGone = (slot: Slot, cause: Cause, startFailed: boolean) => {
     const wasReady = slot.phase === "ready";
     slot.worker = undefined;
     slot.phase = "stopped";
-    for (const pending of slot.outstanding.values()) failPending(pending, cause, config.legacyStatusCodes);
+    for (const pending of slot.outstanding.values()) {
+      log.write("scorer", `[${pending.request.head.i}] failed: ${cause.message}`);
+      failPending(pending, cause, config.legacyStatusCodes);
+    }
     slot.outstanding.clear();
     if (isStopping) return;
     slot.cause = cause;
@@ -231,7 +249,7 @@ export function pythonRuntime(
       }
       lastId = lastId >= 0xffff_ffff ? 1 : lastId + 1;
       const id = lastId;
-      waiting.set(id, { id, request, sink, streaming: false });
+      waiting.set(id, { id, request, sink, streaming: false, takenBytes: 0 });
       dispatch();
       return () => {
         if (waiting.delete(id)) return;
@@ -268,6 +286,7 @@ function newSlot(name: string): Slot {
     cause: undefined,
     movedAt: 0,
     answerMs: AHEAD_MS,
+    requestsAtOnce: undefined,
     timer: undefined,
   };
 }
@@ -276,14 +295,20 @@ function newSlot(name: string): Slot {
 function leastBusy(slots: readonly Slot[]): Slot | undefined {
   let best: Slot | undefined;
   for (const slot of slots) {
-    if (slot.phase !== "ready" || slot.outstanding.size >= ahead(slot.answerMs)) continue;
+    if (slot.phase !== "ready" || slot.outstanding.size >= room(slot)) continue;
     if (best === undefined || slot.outstanding.size < best.outstanding.size) best = slot;
   }
   return best;
 }
 
-function ahead(answerMs: number): number {
-  return Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_MS / answerMs)));
+function room({ requestsAtOnce, answerMs }: Slot): number {
+  return requestsAtOnce ?? Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_MS / answerMs)));
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }
 
 function failPending({ sink, streaming, request }: Pending, cause: Cause, legacyStatusCodes: boolean): void {

@@ -35,6 +35,8 @@ export interface ReadyReport {
   readonly inputSchema?: unknown;
   readonly outputSchema?: unknown;
   readonly sampleInput?: unknown;
+  /** how many requests an `async def run` may have in work; one after the other when absent */
+  readonly requestsAtOnce?: number;
 }
 
 export interface PythonWorker {
@@ -47,6 +49,8 @@ export interface PythonWorker {
 }
 
 const TAIL_LINES = 20;
+/** What a dead worker wrote is read within this time, also when a process that it left behind still holds its pipes. */
+const LAST_WORDS_MS = 500;
 /** A worker that notices the closed socket ends within 1.5 s by itself. */
 const STOP_MS = 2_000;
 /** How long after the start's deadline the worker's own account of where it hangs may take to arrive. */
@@ -151,7 +155,7 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
       else end(workerCrashed(name, { exitCode, signal, tail, stage }), false);
     };
     child.once("close", report);
-    setTimeout(report, STOP_MS).unref();
+    setTimeout(report, LAST_WORDS_MS).unref();
   });
 
   return {
@@ -191,7 +195,9 @@ function isCause(value: unknown): value is Cause {
 }
 
 function isReport(value: unknown): value is ReadyReport {
-  return typeof value === "object" && value !== null && "timings" in value && typeof value.timings === "object";
+  const { timings, requestsAtOnce } = Object(value) as Record<string, unknown>;
+  const isCount = typeof requestsAtOnce === "number" && Number.isInteger(requestsAtOnce) && requestsAtOnce > 0;
+  return typeof timings === "object" && timings !== null && (requestsAtOnce === undefined || isCount);
 }
 
 function startOrder(config: ScorerConfig, runtime: PythonWorkerOptions["runtime"]) {

@@ -109,26 +109,31 @@ def run(request):
   });
 });
 
-it("NumPy values are sent, a DataFrame is refused with what to do", async () => {
+it("NumPy and pandas values become lists and numbers, missing values null, times ISO 8601", async () => {
   const scorer = await ready(`
 import numpy as np, pandas as pd
+times = pd.to_datetime(["2026-01-02T03:04:05Z", None])
+results = {
+    "numpy": {"f": np.float32(0.5), "i": np.int64(3), "b": np.bool_(True), "a": np.arange(4).reshape(2, 2)},
+    "times": np.array(["2026-01-02T03:04:05.000000006"], dtype="datetime64[ns]"),
+    "frame": pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan], "c": ["x", None], "d": times}),
+    "series": pd.Series([1.5, np.nan]),
+    "nested": {"index": pd.Index(["a", "b"]), "one": pd.Timestamp("2026-01-02"), "none": pd.NaT, "na": pd.NA},
+}
 def run(data):
-    if "frame" in data:
-        return pd.DataFrame({"a": [1]})
-    return {"f": np.float32(0.5), "i": np.int64(3), "b": np.bool_(True), "a": np.arange(4).reshape(2, 2)}
+    return results[data]
 `);
-  expect((await scorer.score({})).json()).toEqual({
-    f: 0.5,
-    i: 3,
-    b: true,
-    a: [
-      [0, 1],
-      [2, 3],
-    ],
-  });
-  const frame = await scorer.score("frame");
-  expect(frame.status).toBe(424);
-  expect(frame.json()).toMatchObject({
-    error: { code: "ResultNotSerializable", message: expect.stringMatching(/DataFrame.*to_dict\(orient="records"\)/) },
-  });
+  const result = async (name: string) => (await scorer.ask("/score", { method: "POST", body: name })).json();
+  const a = [
+    [0, 1],
+    [2, 3],
+  ];
+  expect(await result("numpy")).toEqual({ f: 0.5, i: 3, b: true, a });
+  expect(await result("times")).toEqual(["2026-01-02T03:04:05.000000006"]);
+  expect(await result("frame")).toEqual([
+    { a: 1, b: 0.5, c: "x", d: "2026-01-02T03:04:05+00:00" },
+    { a: 2, b: null, c: null, d: null },
+  ]);
+  expect(await result("series")).toEqual([1.5, null]);
+  expect(await result("nested")).toEqual({ index: ["a", "b"], one: "2026-01-02T00:00:00", none: null, na: null });
 });
