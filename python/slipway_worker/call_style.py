@@ -29,6 +29,12 @@ def choose_call_style(run):
             "Define it as run(data) or run(data, request_headers).",
         )
     schema = schema_of(run)
+    if raw_module is not None and schema is not None:
+        raise EntryScriptError(
+            "EntryScriptInvalid",
+            "run() is decorated with both @rawhttp and @input_schema.",
+            "Keep one of them: the whole request, or its values by name.",
+        )
     if raw_module is not None:
         return _RawStyle(run, raw_module, data[0].name, wants_headers)
     if schema is not None:

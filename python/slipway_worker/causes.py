@@ -141,7 +141,8 @@ class CauseFinder(object):
         path = os.path.realpath(filename)
         if path.startswith(self._app_root + os.sep):
             return path[len(self._app_root) + 1 :]
-        return path
+        # Callers see it too: the package's name tells enough.
+        return path.rpartition(os.sep + "site-packages" + os.sep)[2]
 
 
 def describe(error):

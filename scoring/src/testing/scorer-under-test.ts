@@ -8,7 +8,7 @@ import { scorerMain } from "../index.ts";
 
 /** Real scorers, started as a target starts them, for the integration tests. */
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
@@ -34,7 +34,7 @@ export interface ScorerUnderTest {
   dispose(): Promise<void>;
 }
 
-interface AskOptions {
+export interface AskOptions {
   readonly method?: string;
   readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
@@ -168,7 +168,7 @@ export async function eventually<T>(attempt: () => Promise<T> | T, deadlineMs = 
   }
 }
 
-function ask(
+export function ask(
   socketPath: string,
   path: string,
   { method = "GET", body, headers = {}, signal }: AskOptions,

@@ -1,26 +1,11 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { startedScorers } from "../../testing/started-scorers.ts";
+import { ensureV1Environment } from "../../testing/v1-environment.ts";
 
-/** Scripts that use packages of v1's images, which come from the user's own environment: here from one made for the test. */
-
-const PACKAGES = ["inference-schema==1.8", "azureml-contrib-services==1.62.0", "flask", "numpy", "pandas"];
-// Kept between runs: nothing in it changes.
-const environment = join(tmpdir(), "slipway-test-v1-packages-1");
-const python = join(environment, "bin", "python");
+/** Scripts that use packages of v1's images, which come from the user's own environment: here from one made for the tests. */
+const python = join(ensureV1Environment(), "python");
 const scorers = startedScorers();
-
-beforeAll(() => {
-  if (existsSync(python)) return;
-  const building = `${environment}.${process.pid}`;
-  rmSync(building, { recursive: true, force: true });
-  execFileSync("python3", ["-m", "venv", building], { stdio: "inherit" });
-  execFileSync(join(building, "bin", "python"), ["-m", "pip", "install", "-q", ...PACKAGES], { stdio: "inherit" });
-  renameSync(building, environment);
-});
 
 const ready = (script: string) => scorers.readyPython({ "score.py": script }, { command: [python] });
 const json = { "content-type": "application/json" };
@@ -83,6 +68,21 @@ def run(data, scale=1):
 });
 
 describe("rawhttp", () => {
+  it("is refused together with an inference-schema", async () => {
+    const script = `
+from azureml.contrib.services.aml_request import rawhttp
+from inference_schema.schema_decorators import input_schema
+from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+@rawhttp
+@input_schema("data", StandardPythonParameterType(1))
+def run(data):
+    return data
+`;
+    const scorer = scorers.python({ "score.py": script }, { command: [python] });
+    const { cause } = await scorer.until(({ phase }) => phase === "failed");
+    expect(cause).toMatchObject({ code: "EntryScriptInvalid", message: expect.stringContaining("both @rawhttp") });
+  });
+
   it("gives run() Flask's request and passes an AMLResponse through", async () => {
     const scorer = await ready(`
 from azureml.contrib.services.aml_request import rawhttp
