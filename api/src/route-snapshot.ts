@@ -34,6 +34,8 @@ export const ServiceRoute = Type.Object({
   maxBodyBytes: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
   /** origins whose pages may call the service (CORS), or `*`; without it the replica answers for itself */
   corsOrigins: Type.Optional(Type.Array(Type.String())),
+  /** for callers who ask for one of these hosts (SNI); `file` lies in `DIR/gateway/certificates/`: PEM, key and chain */
+  certificate: Type.Optional(Type.Object({ file: Type.String(), hosts: Type.Array(Type.String()) })),
   replicas: Type.Array(ReplicaRoute),
   /** what a caller is told when there is no replica: the cause, in words */
   unavailableReason: Type.Optional(Type.String()),

@@ -13,10 +13,12 @@ import type { Log } from "./log.ts";
 import { metricsKey } from "./metrics-key.ts";
 import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
 import { Routing } from "./routing.ts";
+import { ServiceCertificates } from "./service-certificates.ts";
 import { ServiceMetrics } from "./service-metrics.ts";
 
 const DRAIN_MS = 30_000;
 const TICK_MS = 1000;
+const DAY_MS = 86_400_000;
 const MAX_BUFFERED_BYTES = 1024 * 1024 * 1024;
 
 export interface Gateway {
@@ -38,22 +40,28 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const pair = await readCertificate(config).catch((error: unknown) => {
     throw new GatewayStartError("badConfig", `The certificate cannot be used: ${String(error)}`, error);
   });
-  const routing = new Routing(log, config.allowOpen ?? false);
+  const certificates = new ServiceCertificates(join(config.folder, "certificates"), log);
+  const routing = new Routing(log, config.allowOpen ?? false, certificates);
   const firstRoutes = await readFirstRoutes(routesFile, log);
   let closing = false;
-  const edge = createEdge(pair, {
-    table: () => routing.table,
-    closing: () => closing,
-    bodies: new BodyBudget(config.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
-    log,
-    unrouted: new ServiceMetrics(),
-    metricsKey: await metricsKey(config.folder),
-  });
+  const edge = createEdge(
+    pair,
+    {
+      table: () => routing.table,
+      closing: () => closing,
+      bodies: new BodyBudget(config.maxBufferedBytes ?? MAX_BUFFERED_BYTES),
+      log,
+      unrouted: new ServiceMetrics(),
+      metricsKey: await metricsKey(config.folder),
+    },
+    certificates,
+  );
   const endConnections = connectionEnder(edge);
   const port = await listen(edge, config);
   // Comes into force before the first connection is looked at: nothing else runs in between.
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);
   const ticks = setInterval(() => routing.tick(), TICK_MS).unref();
+  const days = setInterval(() => certificates.warnOfExpiry(new Date()), DAY_MS).unref();
   const unwatch = watchCertificate(edge, config, log);
   const control = await listenForControl(controlPath, controlActions(config, routing, edge, port, routesFile));
   log.info("gateway ready", { host: config.host, port, routesVersion: routing.table?.version ?? 0 });
@@ -64,6 +72,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       closing = true;
       unwatch();
       clearInterval(ticks);
+      clearInterval(days);
       closed ??= drain(edge, endConnections, control, routing, config.drainMs ?? DRAIN_MS, log);
       return closed;
     },

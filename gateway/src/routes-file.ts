@@ -46,6 +46,9 @@ function brokenRules(snapshot: RouteSnapshot): readonly string[] {
       if (replicas.has(id)) broken.push(`${at}/replicas has the id ${id} a second time`);
       replicas.add(id);
     }
+    if (service.certificate !== undefined && !/^[\w-]+\.pem$/.test(service.certificate.file)) {
+      broken.push(`${at}/certificate/file is not the plain name of a .pem file`);
+    }
     if (service.auth === "key" && service.keyHashes.length === 0) broken.push(`${at}/keyHashes is empty`);
     if (service.keyHashes.some(({ salt, hash }) => !/^([0-9a-f]{2})+$/.test(salt) || !/^[0-9a-f]{64}$/.test(hash))) {
       broken.push(`${at}/keyHashes must be hex, hashes of 64 digits`);

@@ -3,6 +3,7 @@ import { authorizeFor } from "./credential.ts";
 import type { Log } from "./log.ts";
 import { ReplicaPool } from "./replica-pool.ts";
 import { createRouteTable, type RoutedService, type RouteTable } from "./route-table.ts";
+import type { ServiceCertificates } from "./service-certificates.ts";
 import { ServiceLoad } from "./service-load.ts";
 import { ServiceMetrics } from "./service-metrics.ts";
 import { ServiceQueue } from "./service-queue.ts";
@@ -15,12 +16,14 @@ const CONNECT_BEFORE_SWITCH_MS = 2000;
 export class Routing {
   readonly #log: Log;
   readonly #allowOpen: boolean;
+  readonly #certificates: ServiceCertificates;
   readonly #pool: ReplicaPool;
   #table: RouteTable | undefined;
 
-  constructor(log: Log, allowOpen: boolean) {
+  constructor(log: Log, allowOpen: boolean, certificates: ServiceCertificates) {
     this.#log = log;
     this.#allowOpen = allowOpen;
+    this.#certificates = certificates;
     this.#pool = new ReplicaPool(log);
   }
 
@@ -48,6 +51,7 @@ export class Routing {
     if (this.#table !== undefined) {
       await Promise.all(changed.map(({ replicas }) => this.#pool.someReady(replicas, CONNECT_BEFORE_SWITCH_MS)));
     }
+    await this.#certificates.apply(snapshot);
     this.#switch(snapshot);
     this.#log.info("routes in force", { version: snapshot.version, services: snapshot.services.length });
   }

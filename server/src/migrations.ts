@@ -6,7 +6,7 @@ import { type ModelTables, modelMigration } from "./model/index.ts";
 import { type OperationTables, operationMigration } from "./operation/index.ts";
 import { type RegistryTables, registryMigration } from "./registry/index.ts";
 import { type SecretTables, secretMigration } from "./secret/index.ts";
-import { type ServiceTables, serviceMigration } from "./service/index.ts";
+import { type ServiceTables, serviceCertificateMigration, serviceMigration } from "./service/index.ts";
 import { type WorkspaceTables, workspaceMigration } from "./workspace/index.ts";
 
 /** The whole database: each room brings its tables. */
@@ -31,4 +31,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0007-registry": registryMigration,
   "0008-image": imageMigration,
   "0009-service": serviceMigration,
+  "0010-service-certificate": serviceCertificateMigration,
 };

@@ -71,6 +71,8 @@ export const CreateServiceBody = Type.Object({
   sslCertificate: optional(Type.String()),
   sslKey: optional(Type.String()),
   cname: optional(Type.String()),
+  /** not in v1: origins whose pages may call the service (CORS), or `*`; the same as the property `slipway.cors` */
+  corsOrigins: optional(Type.Array(Type.String(), { maxItems: 100 })),
   dnsNameLabel: optional(Type.String()),
   location: optional(Type.String()),
 });

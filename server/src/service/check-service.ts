@@ -12,6 +12,7 @@ import {
   serviceNameInvalid,
 } from "./service-errors.ts";
 import { checkKey } from "./service-keys.ts";
+import { gatewayProperties } from "./service-properties.ts";
 import type { CreateServiceRequest, RequestedSettings } from "./service-request.ts";
 
 /** @throws {AppError} ServiceNameInvalid */
@@ -30,6 +31,8 @@ export async function checkCreate(
   if (request.secondaryKey !== undefined) checkKey("keys.secondaryKey", request.secondaryKey);
   const computeType = parseComputeType(request.computeType);
   if (computeType === undefined) throw computeTypeUnknown(request.computeType);
+  const { problem } = gatewayProperties(request.properties ?? {});
+  if (problem !== undefined) throw problem;
   const target = deployments.targetFor(computeType);
   const image = await checkImage(images, workspaceId, request);
   if (image === undefined && request.imageRequest === undefined) throw serviceImageMissing();

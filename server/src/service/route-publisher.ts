@@ -5,12 +5,14 @@ import { type AppError, toAppError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { Observation } from "../target/target.ts";
 import type { Workspace } from "../workspace/index.ts";
+import type { CertificateFiles } from "./certificate-files.ts";
 import type { Deployments } from "./deployments.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import { errorOf, type Revision, type Service } from "./service.ts";
 import type { ServiceAddresses } from "./service-address.ts";
-import { MAX_BODY_BYTES, requestsAtHand } from "./service-defaults.ts";
+import { requestsAtHand } from "./service-defaults.ts";
 import { causeOf } from "./service-errors.ts";
+import { gatewayProperties } from "./service-properties.ts";
 import type { ServiceStore } from "./service-store.ts";
 
 const FIRST_RETRY_MS = 50;
@@ -35,6 +37,7 @@ export interface RoutePublisherDependencies {
   readonly addresses: ServiceAddresses;
   readonly gateway: GatewayControl;
   readonly routesFile: string;
+  readonly certificateFiles: CertificateFiles;
   /** JWK that verifies service tokens */
   readonly tokenKey: Readonly<Record<string, unknown>>;
   /** services without authentication answer other machines too */
@@ -44,6 +47,7 @@ export interface RoutePublisherDependencies {
 
 export function createRoutePublisher(dependencies: RoutePublisherDependencies): RoutePublisher {
   const { store, deployments, workspaces, addresses, gateway, routesFile, tokenKey, allowOpen, log } = dependencies;
+  const { certificateFiles } = dependencies;
   /** version and content of the file, as this process wrote it last */
   let written: { readonly version: number; readonly content: string } | undefined;
   /** highest number that the gateway told: ours must be above */
@@ -66,7 +70,13 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
   }
 
   async function writeNow(): Promise<number> {
-    const services = await Promise.all((await store.list()).map(routeOf));
+    const certificates = await certificateRoutes();
+    const services = await Promise.all(
+      (await store.list()).map(async (service) => {
+        const certificate = certificates.get(service.id);
+        return { ...(await routeOf(service)), ...(certificate && { certificate }) };
+      }),
+    );
     services.sort((a, b) => (a.basePath < b.basePath ? -1 : 1));
     const content = JSON.stringify({ tokenKey, services });
     if (written?.content === content && written.version >= seen) return written.version;
@@ -77,10 +87,19 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
     return version;
   }
 
+  async function certificateRoutes(): Promise<ReadonlyMap<string, NonNullable<ServiceRoute["certificate"]>>> {
+    const certificates = await store.certificates();
+    const files = await certificateFiles.write(certificates);
+    return new Map(
+      certificates.map(({ serviceId, cname }) => [serviceId, { file: files.get(serviceId) ?? "", hosts: [cname] }]),
+    );
+  }
+
   async function load(signal: AbortSignal): Promise<GatewayState> {
     const state = await gateway.loadRoutes(signal);
     seen = Math.max(seen, state.routesVersion);
     acknowledged = state.routesVersion;
+    if (acknowledged === written?.version) await certificateFiles.tidy();
     return state;
   }
 
@@ -91,6 +110,7 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
     const revision = service.servingRevision === null ? undefined : await store.findRevision(service.servingRevision);
     const { replicas, reason } = await endpoints(service, revision);
     const limits = revision?.settings ?? service.desired;
+    const { corsOrigins, maxBodyBytes } = gatewayProperties(service.properties);
     return {
       workspace: workspace?.name ?? service.workspaceId,
       name: service.name,
@@ -102,7 +122,8 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
       scoringTimeoutMs: limits.scoringTimeoutMs,
       maxConcurrentRequests: limits.maxConcurrentRequests * requestsAtHand(service.computeType),
       maxQueueWaitMs: service.settings.maxQueueWaitMs,
-      maxBodyBytes: MAX_BODY_BYTES,
+      maxBodyBytes,
+      ...(corsOrigins && { corsOrigins: [...corsOrigins] }),
       replicas,
       ...(reason === undefined ? {} : { unavailableReason: reason }),
     };

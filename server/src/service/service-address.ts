@@ -25,6 +25,13 @@ export function createServiceAddresses(
   };
 }
 
+/** The scoring address under a host name of the service's own; the gateway's port stays. */
+export function underHost(scoringUri: string, host: string): string {
+  const url = new URL(scoringUri);
+  url.hostname = host;
+  return url.href;
+}
+
 function workspacePath(workspace: Workspace, all: readonly Workspace[]): string {
   if (isDefaultWorkspace(workspace)) return "";
   const oldest = all.find((other) => !isDefaultWorkspace(other) && other.name === workspace.name);

@@ -65,11 +65,42 @@ export const memoryNotAvailable = (askedBytes: number, freeBytes: number) =>
     message: `The service asks for ${gigabytes(askedBytes)} GB of memory, but ${gigabytes(freeBytes)} GB are free. Ask for less, or delete a service.`,
   });
 
-export const certificateUnsupported = (member: string) =>
+export const certificateIncomplete = (member: string) =>
   new AppError({
-    code: "CertificateUnsupported",
-    kind: "unsupported",
-    message: `${member} is not supported: the gateway serves every service over HTTPS with its own certificate. Leave the SSL settings out.`,
+    code: "CertificateIncomplete",
+    kind: "invalid",
+    message: `${member} is missing: a service with a certificate of its own needs sslCertificate, sslKey (both PEM) and cname. Leave all of them out to be served with the gateway's certificate.`,
+  });
+
+export const certificateUnusable = (member: string, why: string) =>
+  new AppError({ code: "CertificateUnusable", kind: "invalid", message: `${member} cannot be used: ${why}.` });
+
+export const certificateExpired = (expiredAt: Date) =>
+  new AppError({
+    code: "CertificateExpired",
+    kind: "invalid",
+    message: `sslCertificate expired at ${expiredAt.toISOString()}. Give one that is valid.`,
+  });
+
+export const cnameTaken = (cname: string, service: string) =>
+  new AppError({
+    code: "CnameTaken",
+    kind: "conflict",
+    message: `The host name ${cname} has another certificate already, with service ${service}. Give both the same one, or choose another cname.`,
+  });
+
+export const corsOriginInvalid = (origin: string) =>
+  new AppError({
+    code: "CorsOriginInvalid",
+    kind: "invalid",
+    message: `The property slipway.cors has "${origin.slice(0, 100)}"; it must be origins like https://app.example.com, separated by commas and without a path, or *.`,
+  });
+
+export const bodyLimitInvalid = (limit: string, maxBytes: number) =>
+  new AppError({
+    code: "BodyLimitInvalid",
+    kind: "invalid",
+    message: `The property slipway.maxBodyBytes is "${limit.slice(0, 40)}"; it must be a number from 1 to ${maxBytes}.`,
   });
 
 export const settingUnsupported = (member: string, why: string) =>

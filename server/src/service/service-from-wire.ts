@@ -1,15 +1,16 @@
 import type { CreateServiceBody, EnvironmentImageRequest } from "@slipway/api";
 import { stringify } from "yaml";
+import type { RequestedCertificate } from "./service-certificate.ts";
 import { GIB } from "./service-defaults.ts";
-import { certificateUnsupported, settingUnsupported } from "./service-errors.ts";
+import { settingUnsupported } from "./service-errors.ts";
+import { CORS_PROPERTY } from "./service-properties.ts";
 import type { CreateServiceRequest, RequestedSettings } from "./service-request.ts";
 
-/** Members of a create that reads give back as they came. `sslKey` is none of them: a secret does not belong there. */
+/** Members of a create that reads give back as they came. */
 const givenBack = ["cname", "dnsNameLabel", "location"] as const;
 
-/** @throws {AppError} CertificateUnsupported, SettingUnsupported */
+/** @throws {AppError} SettingUnsupported */
 export function createRequest(body: CreateServiceBody): CreateServiceRequest {
-  for (const member of ["sslCertificate", "sslKey"] as const) if (body[member]) throw certificateUnsupported(member);
   const { containerResourceRequirements: resources, dataCollection, keys, environmentImageRequest } = body;
   return {
     name: body.name,
@@ -18,7 +19,8 @@ export function createRequest(body: CreateServiceBody): CreateServiceRequest {
     overwrite: body.overwrite ?? false,
     description: body.description ?? null,
     tags: body.kvTags ?? {},
-    properties: body.properties ?? {},
+    properties: { ...body.properties, ...corsProperty(body.corsOrigins) },
+    certificate: requestedCertificate(body),
     imageId: body.imageId ?? undefined,
     imageRequest: environmentImageRequest ? imageRequest(environmentImageRequest) : undefined,
     cpu: resources?.cpu ?? undefined,
@@ -39,6 +41,27 @@ export function createRequest(body: CreateServiceBody): CreateServiceRequest {
       ...(environmentImageRequest ? { environmentImageRequest: withoutPassword(environmentImageRequest) } : {}),
     },
   };
+}
+
+/** A host name alone, without `sslEnabled`, asks for nothing. */
+function requestedCertificate({
+  sslEnabled,
+  sslCertificate,
+  sslKey,
+  cname,
+}: CreateServiceBody): RequestedCertificate | undefined {
+  if (!sslEnabled && !sslCertificate && !sslKey) return undefined;
+  return {
+    enabled: sslEnabled ?? true,
+    certificate: sslCertificate ?? undefined,
+    key: sslKey ?? undefined,
+    cname: cname ?? undefined,
+  };
+}
+
+/** The member of our own clients for the property that the genuine client sets. */
+export function corsProperty(origins: readonly string[] | null | undefined): Readonly<Record<string, string>> {
+  return origins === undefined ? {} : { [CORS_PROPERTY]: (origins ?? []).join(",") };
 }
 
 /** What is given back to every reader must not hold the password of somebody's registry. */

@@ -1,8 +1,8 @@
 import { EnvironmentImageRequest, type JsonPatch } from "@slipway/api";
 import { type Static, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
-import { certificateUnsupported, patchInvalid, settingUnsupported } from "./service-errors.ts";
-import { bytes, imageRequest, withoutPassword } from "./service-from-wire.ts";
+import { patchInvalid, settingUnsupported } from "./service-errors.ts";
+import { bytes, corsProperty, imageRequest, withoutPassword } from "./service-from-wire.ts";
 import type { ServiceChanges } from "./service-request.ts";
 
 type Apply = (value: unknown, fail: (why: string) => Error, path: string) => ServiceChanges;
@@ -23,10 +23,7 @@ const milliseconds = Type.Integer({ minimum: 0, maximum: 3_600_000 });
 const kubernetesOnly: Apply = (_value, _fail, path) => {
   throw settingUnsupported(path, "it applies to services on Kubernetes only.");
 };
-const certificate: Apply = (value, _fail, path) => {
-  if (value) throw certificateUnsupported(path.slice(1));
-  return {};
-};
+const text = Type.Union([Type.String(), Type.Null()]);
 
 /** What `PATCH services/{name}` may change (wire contract, section 9.3). A `*` stands for one member's name. */
 const members: Readonly<Record<string, Apply>> = {
@@ -48,7 +45,9 @@ const members: Readonly<Record<string, Apply>> = {
   "/authEnabled": member(Type.Boolean(), (authEnabled) => ({ authEnabled })),
   "/aadAuthEnabled": member(Type.Boolean(), (tokenAuthEnabled) => ({ tokenAuthEnabled })),
   "/appInsightsEnabled": member(Type.Boolean(), (appInsightsEnabled) => ({ appInsightsEnabled })),
-  "/cname": member(Type.Union([Type.String(), Type.Null()]), (cname) => ({ wireExtras: { cname } })),
+  "/corsOrigins": member(Type.Union([Type.Array(Type.String(), { maxItems: 100 }), Type.Null()]), (origins) => ({
+    properties: corsProperty(origins),
+  })),
   "/dataCollection/storageEnabled": member(Type.Boolean(), (storageEnabled) => ({ storageEnabled })),
   "/containerResourceRequirements/cpu": member(Type.Number({ exclusiveMinimum: 0, maximum: 1024 }), (cpu) => ({ cpu })),
   "/containerResourceRequirements/memoryInGB": member(
@@ -64,9 +63,10 @@ const members: Readonly<Record<string, Apply>> = {
   ),
   "/maxQueueWaitMs": member(milliseconds, (maxQueueWaitMs) => ({ maxQueueWaitMs })),
   "/numReplicas": member(Type.Integer({ minimum: 1, maximum: 100 }), (replicas) => ({ replicas })),
-  "/sslEnabled": certificate,
-  "/sslCertificate": certificate,
-  "/sslKey": certificate,
+  "/sslEnabled": member(Type.Boolean(), (enabled) => ({ certificate: { enabled } })),
+  "/sslCertificate": member(text, (certificate) => ({ certificate: { certificate: certificate ?? undefined } })),
+  "/sslKey": member(text, (key) => ({ certificate: { key: key ?? undefined } })),
+  "/cname": member(text, (cname) => ({ certificate: { cname: cname ?? undefined }, wireExtras: { cname } })),
   "/autoScaler/*": kubernetesOnly,
   "/livenessProbeRequirements/*": kubernetesOnly,
   "/containerResourceRequirements/*": kubernetesOnly,
@@ -76,7 +76,7 @@ const members: Readonly<Record<string, Apply>> = {
 /**
  * The changes that a JSON Patch means. `replace` of what is not there yet makes it, as `add` does.
  *
- * @throws {AppError} PatchInvalid, SettingUnsupported or CertificateUnsupported, naming operation and path
+ * @throws {AppError} PatchInvalid or SettingUnsupported, naming operation and path
  */
 export function serviceChanges(patch: JsonPatch): ServiceChanges {
   let changes: ServiceChanges = {};
@@ -90,6 +90,7 @@ export function serviceChanges(patch: JsonPatch): ServiceChanges {
       ...changes,
       ...change,
       ...(change.properties ? { properties: { ...changes.properties, ...change.properties } } : {}),
+      ...(change.certificate ? { certificate: { ...changes.certificate, ...change.certificate } } : {}),
       ...(change.wireExtras ? { wireExtras: { ...changes.wireExtras, ...change.wireExtras } } : {}),
     };
   }

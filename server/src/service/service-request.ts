@@ -1,6 +1,7 @@
 import type { ComputeType } from "../compute/index.ts";
 import type { ImageRequest } from "../image/index.ts";
 import type { RevisionSettings, Service, ServiceSettings } from "./service.ts";
+import type { RequestedCertificate } from "./service-certificate.ts";
 import { defaultsOf } from "./service-defaults.ts";
 
 /** What a create or an update may say about how a service runs. What is undefined is left as it is, or takes v1's default. */
@@ -22,6 +23,7 @@ export interface RequestedSettings {
   readonly description?: string | null | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly properties?: Readonly<Record<string, string>> | undefined;
+  readonly certificate?: RequestedCertificate | undefined;
   readonly wireExtras?: Readonly<Record<string, unknown>> | undefined;
 }
 

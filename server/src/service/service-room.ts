@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import type { ComputeTargets } from "../compute/index.ts";
 import type { ImageReader } from "../image/index.ts";
 import type { ModelReader } from "../model/index.ts";
@@ -5,6 +6,7 @@ import type { OperationDefinition, OperationRunner, OperationStore } from "../op
 import type { Log } from "../platform/log.ts";
 import type { SecretBox } from "../secret/index.ts";
 import type { Workspace } from "../workspace/index.ts";
+import { createCertificateFiles } from "./certificate-files.ts";
 import { configureServiceOperation } from "./configure-service.operation.ts";
 import { deleteServiceOperation } from "./delete-service.operation.ts";
 import { deployServiceOperation } from "./deploy-service.operation.ts";
@@ -55,6 +57,7 @@ export function createServiceRoom(dependencies: ServiceRoomDependencies) {
     addresses,
     gateway,
     routesFile,
+    certificateFiles: createCertificateFiles(join(dirname(routesFile), "certificates"), secrets),
     tokenKey: dependencies.tokenKey,
     allowOpen,
     log,

@@ -126,7 +126,19 @@ describe("create and read", () => {
     ["a compute that is not there", { name: "other", computeType: "AKS" }, 501, "kubernetes"],
     ["too much memory", { name: "other", containerResourceRequirements: { memoryInGB: 64 } }, 400, "8 GB are free"],
     ["text for a number", { name: "other", containerResourceRequirements: { cpu: "x" } }, 400, "cpu"],
-    ["a certificate", { name: "other", sslEnabled: true, sslCertificate: "PEM" }, 501, "HTTPS"],
+    [
+      "a certificate without its key",
+      { name: "other", sslEnabled: true, sslCertificate: "PEM" },
+      400,
+      "sslKey is missing",
+    ],
+    [
+      "a page that is no origin",
+      { name: "other", properties: { "slipway.cors": "https://a.example/x" } },
+      400,
+      "a.example/x",
+    ],
+    ["a wrong body limit", { name: "other", properties: { "slipway.maxBodyBytes": "-1" } }, 400, '"-1"'],
     ["a short key", { name: "other", keys: { primaryKey: "x" } }, 400, "keys.primaryKey"],
   ])("refuses %s", async (_what, more, status, text) => {
     await deployed();
@@ -236,6 +248,32 @@ describe("patch", () => {
     expect(answer.status).toBe(400);
     expect(answer.body.message.toLowerCase()).toContain(op);
     expect(answer.body.message.toLowerCase()).toContain(path.toLowerCase());
+  });
+
+  it("takes origins of pages and body limits to the gateway, by property or by member", async () => {
+    await deployed({
+      properties: { "slipway.cors": "https://a.example, https://b.example", "slipway.maxBodyBytes": "5000" },
+    });
+    expect(fixture.gateway.route("digits")).toMatchObject({
+      corsOrigins: ["https://a.example", "https://b.example"],
+      maxBodyBytes: 5000,
+    });
+    await call("PATCH", "/services/digits", [{ op: "replace", path: "/corsOrigins", value: ["*"] }]);
+    await plane.settled("digits");
+    expect(fixture.gateway.route("digits")).toMatchObject({ corsOrigins: ["*"] });
+    await call("PATCH", "/services/digits", [{ op: "add", path: "/properties/slipway.cors", value: "" }]);
+    await plane.settled("digits");
+    expect(fixture.gateway.route("digits")).not.toHaveProperty("corsOrigins");
+    const bad = [{ op: "add", path: "/properties/slipway.cors", value: "nonsense" }];
+    expect((await call("PATCH", "/services/digits", bad)).status).toBe(400);
+  });
+
+  it("takes v1's limits to the gateway", async () => {
+    await deployed({ scoringTimeoutMs: 1234, maxQueueWaitMs: 567, maxConcurrentRequestsPerContainer: 3 });
+    expect(fixture.gateway.route("digits")).toMatchObject({ scoringTimeoutMs: 1234, maxQueueWaitMs: 567 });
+    await call("PATCH", "/services/digits", [{ op: "replace", path: "/maxQueueWaitMs", value: 89 }]);
+    await plane.settled("digits");
+    expect(fixture.gateway.route("digits")).toMatchObject({ maxQueueWaitMs: 89, revision: 1 });
   });
 
   it("refuses what belongs to Kubernetes", async () => {

@@ -4,17 +4,19 @@ import type { Image, ImageReader } from "../image/index.ts";
 import type { OperationRunner, OperationStore } from "../operation/index.ts";
 import { newHexId } from "../platform/ids.ts";
 import type { SecretBox } from "../secret/index.ts";
+import { changeCertificate, planCertificate } from "./change-certificate.ts";
 import { checkCreate, checkImage, checkName, checkResources } from "./check-service.ts";
 import { enqueueConfigure } from "./configure-service.operation.ts";
 import { DELETE_SERVICE, type DeleteInput } from "./delete-service.operation.ts";
 import { DEPLOY_SERVICE, type DeployInput } from "./deploy-service.operation.ts";
 import type { Deployments } from "./deployments.ts";
 import { errorOf, type RevisionSettings, type Service, serviceQueue } from "./service.ts";
-import type { ServiceAddresses } from "./service-address.ts";
+import { type ServiceAddresses, underHost } from "./service-address.ts";
 import { computeTypeChanged, serviceExists, serviceNotFound, undefinedIfNotFound } from "./service-errors.ts";
 import { matches, type ServiceFilter } from "./service-filter.ts";
 import { makeKey } from "./service-keys.ts";
 import { composeLogs } from "./service-logs.ts";
+import { gatewayProperties } from "./service-properties.ts";
 import {
   asksForRevision,
   type CreateServiceRequest,
@@ -23,7 +25,7 @@ import {
   type ServiceChanges,
   serviceSettings,
 } from "./service-request.ts";
-import type { ServiceStore, ServiceTransaction } from "./service-store.ts";
+import type { ServiceStore, ServiceTransaction, StoredCertificate } from "./service-store.ts";
 
 export interface ServiceServiceDependencies {
   readonly store: ServiceStore;
@@ -42,6 +44,7 @@ export interface ServiceView {
   readonly settings: RevisionSettings;
   readonly image: Image | undefined;
   readonly scoringUri: string;
+  readonly certificate: StoredCertificate | undefined;
 }
 
 export type ServiceService = ReturnType<typeof createServiceService>;
@@ -60,13 +63,16 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
     const settings = revision?.settings ?? service.desired;
     const image = await images.get(service.workspaceId, settings.imageId).catch(undefinedIfNotFound);
     const { scoringUri } = await addresses(service.workspaceId, service.name);
-    return { service, settings, image, scoringUri };
+    const [certificate] = await store.certificates(service.id);
+    const address = certificate === undefined ? scoringUri : underHost(scoringUri, certificate.cname);
+    return { service, settings, image, scoringUri: address, certificate };
   }
 
   async function create(workspaceId: string, request: CreateServiceRequest): Promise<Service> {
     const { computeType, target, image } = await checkCreate({ images, deployments }, workspaceId, request);
     const before = await store.findByName(workspaceId, request.name);
     if (before !== undefined) checkOverwrite(before, request);
+    const certificate = await planCertificate(dependencies, before?.id, request.certificate);
     await checkResources(target, revisionSettings(computeType, "", request));
     const imageId = image?.id ?? (await makeImage(workspaceId, request.name, request)).id;
     const desired = revisionSettings(computeType, imageId, request);
@@ -105,6 +111,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
           await store.putKey(id, makeKey(secrets, kind, chosen), transaction);
         }
       }
+      await changeCertificate(dependencies, id, certificate, transaction);
       const operationId = await enqueueDeploy(
         { id, workspaceId, name: request.name },
         desired,
@@ -119,7 +126,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
 
   /** @returns the service and the operation that carries the change out */
   async function update(workspaceId: string, name: string, changes: ServiceChanges): Promise<Service> {
-    const { service, desired } = await plan(workspaceId, name, changes);
+    const { service, desired, certificate } = await plan(workspaceId, name, changes);
     const imageId =
       changes.imageRequest === undefined ? desired.imageId : (await makeImage(workspaceId, name, changes)).id;
     const redeploy = needsRevision(service, { ...desired, imageId }, changes);
@@ -128,6 +135,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
       if (now === undefined) throw serviceNotFound(name);
       const next = revisionSettings(now.computeType, imageId, changes, now.desired);
       const settings = serviceSettings(now.computeType, changes, now.settings);
+      await changeCertificate(dependencies, now.id, certificate, transaction);
       const operationId = redeploy
         ? await enqueueDeploy(now, next, deployments.targetFor(now.computeType).kind, transaction)
         : await enqueueConfigure(runner, now, transaction);
@@ -142,6 +150,9 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
   async function plan(workspaceId: string, name: string, changes: ServiceChanges) {
     const service = await get(workspaceId, name);
     await checkImage(images, workspaceId, changes);
+    const { problem } = gatewayProperties(changes.properties ?? {});
+    if (problem !== undefined) throw problem;
+    const certificate = await planCertificate(dependencies, service.id, changes.certificate);
     const desired = revisionSettings(
       service.computeType,
       changes.imageId ?? service.desired.imageId,
@@ -151,7 +162,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
     if (changes.cpu !== undefined || changes.memoryBytes !== undefined || changes.replicas !== undefined) {
       await checkResources(deployments.targetFor(service.computeType), desired);
     }
-    return { service, desired };
+    return { service, desired, certificate };
   }
 
   async function makeImage(workspaceId: string, name: string, { imageRequest }: ServiceChanges): Promise<Image> {
@@ -213,6 +224,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
       await checkCreate({ images, deployments }, workspaceId, request);
       const before = await store.findByName(workspaceId, request.name);
       if (before !== undefined) checkOverwrite(before, request);
+      await planCertificate(dependencies, before?.id, request.certificate);
     },
 
     /** @throws {AppError} CpuNotAvailable, MemoryNotAvailable, saying what is free */

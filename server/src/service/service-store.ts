@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Clock } from "../platform/clock.ts";
 import type { Revision, Service } from "./service.ts";
+import type { ServiceCertificate } from "./service-certificate.ts";
 import { revisionColumns, serviceColumns, toRevision, toService } from "./service-rows.ts";
 import type { ServiceTables } from "./service-tables.ts";
 
@@ -12,6 +13,12 @@ export interface StoredKey {
   readonly sealed: string;
   readonly salt: string;
   readonly hash: string;
+}
+
+/** As it is stored: the key encrypted. */
+export interface StoredCertificate extends Omit<ServiceCertificate, "key"> {
+  readonly serviceId: string;
+  readonly sealedKey: string;
 }
 
 export type ServiceTransaction = Transaction<ServiceTables>;
@@ -118,6 +125,38 @@ export function createServiceStore<Tables extends ServiceTables>(database: Kysel
         .values({ service_id: serviceId, ...key })
         .onConflict((oc) => oc.columns(["service_id", "kind"]).doUpdateSet(rest))
         .execute();
+    },
+
+    /** Certificates of living services, or of one. */
+    async certificates(serviceId?: string): Promise<StoredCertificate[]> {
+      let query = db
+        .selectFrom("service_certificate")
+        .innerJoin("service", "service.id", "service_certificate.service_id")
+        .selectAll("service_certificate")
+        .where("service.deleted_at", "is", null);
+      if (serviceId !== undefined) query = query.where("service_id", "=", serviceId);
+      const rows = await query.orderBy("service_id").execute();
+      return rows.map(({ service_id, certificate, sealed_key, cname, expires_at }) => ({
+        serviceId: service_id,
+        certificate,
+        sealedKey: sealed_key,
+        cname,
+        expiresAt: expires_at,
+      }));
+    },
+
+    async putCertificate(stored: StoredCertificate, transaction: Kysely<ServiceTables>): Promise<void> {
+      const { serviceId, certificate, sealedKey, cname, expiresAt } = stored;
+      const columns = { certificate, sealed_key: sealedKey, cname, expires_at: expiresAt };
+      await transaction
+        .insertInto("service_certificate")
+        .values({ service_id: serviceId, ...columns })
+        .onConflict((oc) => oc.column("service_id").doUpdateSet(columns))
+        .execute();
+    },
+
+    async removeCertificate(serviceId: string, transaction: Kysely<ServiceTables>): Promise<void> {
+      await transaction.deleteFrom("service_certificate").where("service_id", "=", serviceId).execute();
     },
 
     /** Makes the revision of an operation, with the next number; finds it when it is there already. */

@@ -1,6 +1,7 @@
 import type { Kysely, Migration } from "kysely";
+import type { ServiceCertificateTables } from "./service-certificate-tables.ts";
 
-export interface ServiceTables {
+export interface ServiceTables extends ServiceCertificateTables {
   service: {
     id: string;
     workspace_id: string;

@@ -8,13 +8,16 @@ export type ImageDetails = Readonly<Record<string, unknown>> & { readonly modelD
 
 /** A service as reads answer it (wire contract, section 9.2). `details` comes with `expand=true` only. */
 export function serviceToWire(view: ServiceView, details: ImageDetails | undefined): WireService {
-  const { service, settings, image, scoringUri } = view;
+  const { service, settings, image, scoringUri, certificate } = view;
   const { environmentImageRequest, ...extras } = service.wireExtras;
   return {
     name: service.name,
     description: service.description,
     kvTags: { ...service.tags },
-    properties: { ...service.properties },
+    properties: {
+      ...service.properties,
+      ...(certificate && { "slipway.certificateExpires": certificate.expiresAt }),
+    },
     operationId: service.operationId,
     state: service.state,
     createdTime: service.createdAt,
@@ -35,7 +38,7 @@ export function serviceToWire(view: ServiceView, details: ImageDetails | undefin
   };
 }
 
-function computeMembers({ service, settings, scoringUri }: ServiceView): Record<string, unknown> {
+function computeMembers({ service, settings, scoringUri, certificate }: ServiceView): Record<string, unknown> {
   const { authEnabled, tokenAuthEnabled, appInsightsEnabled, dataCollection, maxQueueWaitMs } = service.settings;
   const resources = { cpu: settings.cpu, memoryInGB: settings.memoryBytes / GIB };
   switch (service.computeType) {
@@ -45,12 +48,12 @@ function computeMembers({ service, settings, scoringUri }: ServiceView): Record<
         appInsightsEnabled,
         authEnabled,
         containerResourceRequirements: resources,
-        cname: null,
+        cname: certificate?.cname ?? null,
         location: null,
         publicIp: hostname,
         publicFqdn: hostname,
-        sslEnabled: false,
-        sslCertificate: null,
+        sslEnabled: certificate !== undefined,
+        sslCertificate: certificate?.certificate ?? null,
         sslKey: null,
         encryptionProperties: null,
         vnetConfiguration: null,

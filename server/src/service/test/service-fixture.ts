@@ -31,6 +31,7 @@ import {
   workspaceMigration,
 } from "../../workspace/index.ts";
 import { describeServiceOperations } from "../describe-service-operation.ts";
+import { serviceCertificateMigration } from "../service-certificate-tables.ts";
 import { createServiceRoom } from "../service-room.ts";
 import { serviceRoutes } from "../service-routes.ts";
 import { createServiceStore } from "../service-store.ts";
@@ -69,6 +70,7 @@ export async function createServiceFixture() {
     "2": operationMigration,
     "3": imageMigration,
     "4": serviceMigration,
+    "5": serviceCertificateMigration,
   });
   const workspaces = createWorkspaceService(database, systemClock);
   const workspace = await workspaces.ensureDefault();
