@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureDebianPackages } from "./debian-packages.js";
 import { ensureGenuineClient } from "./genuine-client.js";
+import { ensureInferenceClients } from "./inference-clients.js";
 
 const missing = ensureDebianPackages([
   { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
@@ -13,6 +14,8 @@ const missing = ensureDebianPackages([
 ]);
 const client = ensureGenuineClient();
 if (client.python === undefined) missing.push(`azureml-core (${client.reason})`);
+const inference = ensureInferenceClients();
+if (inference.python === undefined) missing.push(`tritonclient and kserve (${inference.reason})`);
 if (missing.length > 0) {
   console.log(`Not available here: ${missing.join(", ")}. Tests that need them are skipped, each with its name.`);
   if (process.env.CI === "true") {
@@ -28,7 +31,11 @@ const { status } = spawnSync(
   ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)],
   {
     stdio: "inherit",
-    env: { ...process.env, SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "" },
+    env: {
+      ...process.env,
+      SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "",
+      SLIPWAY_TEST_INFERENCE_PYTHON: inference.python ?? "",
+    },
   },
 );
 const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, "utf8"));

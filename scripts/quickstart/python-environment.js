@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { indexSettings } from "../genuine-client.js";
+import { indexSettings } from "../test-python.js";
 
 const run = promisify(execFile);
 

@@ -43,10 +43,9 @@ function readResult({ contentType, payload }: ScriptAnswer): Result {
   if (contentType.startsWith("text/")) return { named: { [ONLY_OUTPUT]: text }, fractions: new Fractions() };
   const outer = readJson(contentType.includes("ndjson") ? `[${text.trim().split("\n").join(",")}]` : text);
   const only = outer.named[ONLY_OUTPUT];
-  if (typeof only !== "string") return outer;
+  if (typeof only !== "string" || !/^\s*[[{]/.test(only)) return outer;
   try {
-    const inner = readJson(only);
-    return typeof inner.named[ONLY_OUTPUT] === "string" ? outer : inner;
+    return readJson(only);
   } catch {
     return outer;
   }
