@@ -8,6 +8,12 @@ export const GatewayConfig = Type.Object(
     port: Type.Integer({ description: "Port of that address; 0 takes a free one", minimum: 0, maximum: 65_535 }),
     certificateFile: Type.String({ description: "PEM chain of the HTTPS certificate, read again when it changes" }),
     keyFile: Type.String({ description: "PEM key of that certificate" }),
+    nameCertificateFile: Type.Optional(
+      Type.String({
+        description:
+          "PEM key and chain for callers that ask for a host name (SNI); without addresses, for gRPC clients",
+      }),
+    ),
     allowOpen: Type.Optional(
       Type.Boolean({ description: "Services without authentication answer every peer, not only this machine" }),
     ),

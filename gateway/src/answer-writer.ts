@@ -65,7 +65,8 @@ export function writeAnswer(response: ServerResponse, status: number, headers: s
 }
 
 export function writeRefusal(response: ServerResponse, requestId: string, refusal: Refusal, more: string[] = []): void {
-  writeAnswer(response, refusal.status, refusalHeaders(requestId, refusal, more), refusalBody(requestId, refusal));
+  const body = refusalBody(response, requestId, refusal);
+  writeAnswer(response, refusal.status, refusalHeaders(requestId, refusal, more), body);
 }
 
 /** Refuses a request whose body has not been read (to its end). */
@@ -87,7 +88,7 @@ export function refuseEarly(
     writeRefusal(response, id, refusal, more);
     return;
   }
-  const body = refusalBody(id, refusal);
+  const body = refusalBody(response, id, refusal);
   response.writeHead(refusal.status, [
     ...refusalHeaders(id, refusal, [...more, "connection", "close"]),
     "content-length",
@@ -112,7 +113,13 @@ function refusalHeaders(requestId: string, refusal: Refusal, more: readonly stri
   return ["content-type", "application/json", "x-request-id", requestId, ...(refusal.headers ?? []), ...more];
 }
 
-function refusalBody(requestId: string, { code, message }: Refusal): Buffer {
-  const body: EnvelopedError = { error: { code, message }, correlation: { RequestId: requestId } };
+/** Paths of the Open Inference Protocol: its clients (tritonclient) fail on an `error` that is no text. */
+const OPEN_INFERENCE = /^(?:\/w\/[^/]+)?\/api\/v1\/service\/[^/]+\/v2(?:[/?]|$)/;
+
+function refusalBody(response: ServerResponse, requestId: string, { code, message }: Refusal): Buffer {
+  const correlation = { RequestId: requestId };
+  if (OPEN_INFERENCE.test(response.req.url ?? ""))
+    return Buffer.from(JSON.stringify({ error: message, code, correlation }));
+  const body: EnvelopedError = { error: { code, message }, correlation };
   return Buffer.from(JSON.stringify(body));
 }

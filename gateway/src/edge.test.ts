@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { expect, test } from "vitest";
 import type { ScorerRequest } from "./test/framed-scorer.ts";
@@ -153,6 +154,17 @@ test("an absolute request target is taken like a path, another one refused", asy
   expect(await get("https://elsewhere")).toMatch(/^HTTP\/1\.1 400 [\s\S]*BadRequestTarget/);
 });
 
+test("refusals on paths of the Open Inference Protocol have a text as their error", async () => {
+  const { fixture } = await started();
+  await using _fixture = fixture;
+  const body = "x".repeat(1001);
+  for (const path of [`${PATH}/v2/models/m/infer`, "/w/other/api/v1/service/none/v2?x"]) {
+    const { text } = await fixture.call(path, { body });
+    expect(JSON.parse(text), path).toMatchObject({ error: expect.any(String), code: expect.any(String) });
+  }
+  expect(codeOf(await fixture.call(`${PATH}/v2x`, { body }))).toBe("BodyTooLarge");
+});
+
 test("an unusable request id is replaced by a new one", async () => {
   const { fixture, scorer } = await started();
   await using _fixture = fixture;
@@ -164,9 +176,10 @@ test("an unusable request id is replaced by a new one", async () => {
 });
 
 /** Who the gateway says it is in a new handshake. */
-function presented(port: number): Promise<string | undefined> {
+function presented(port: number, servername?: string): Promise<string | undefined> {
+  const asked = { host: "127.0.0.1", port, rejectUnauthorized: false, ...(servername !== undefined && { servername }) };
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+    const socket = connectTls(asked, () => {
       const { subject }: Partial<PeerCertificate> = socket.getPeerCertificate();
       socket.destroy();
       resolve(Array.isArray(subject?.O) ? subject.O[0] : subject?.O);
@@ -191,6 +204,28 @@ test("a new certificate is in force for new connections at once, a bad one never
   });
   expect(await presented(fixture.port)).toBe("second");
   expect((await fixture.call(SCORE)).status).toBe(200);
+});
+
+test("callers that ask for a name get the certificate for names, also after it was replaced", async () => {
+  await using fixture = new GatewayFixture();
+  const nameCertificateFile = join(fixture.folder, "names.pem");
+  const makeForNames = (organization: string) => {
+    fixture.makeCertificate(organization);
+    const { certificateFile, keyFile } = fixture.config;
+    writeFileSync(nameCertificateFile, readFileSync(certificateFile, "utf8") + readFileSync(keyFile, "utf8"));
+    fixture.makeCertificate("addresses");
+  };
+  makeForNames("names");
+  await fixture.start({ nameCertificateFile });
+  expect(await presented(fixture.port)).toBe("addresses");
+  expect(await presented(fixture.port, "localhost")).toBe("names");
+
+  makeForNames("new names");
+  expect((await fixture.control("PUT", "/certificate")).status).toBe(204);
+  expect(await presented(fixture.port, "localhost")).toBe("new names");
+  writeFileSync(nameCertificateFile, "none");
+  expect((await fixture.control("PUT", "/certificate")).status).toBe(422);
+  expect(await presented(fixture.port, "localhost")).toBe("new names");
 });
 
 test("replaced certificate files are noticed without a word", async () => {

@@ -7,11 +7,11 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
 import type { CertificatePair } from "./certificate.ts";
 import { handleGrpc, isGrpc } from "./grpc-handler.ts";
 import { handleMetrics, isMetrics } from "./metrics-handler.ts";
 import { handleScoring, type Traffic } from "./scoring-handler.ts";
-import type { ServiceCertificates } from "./service-certificates.ts";
 
 /** Node's 5 s make idle clients meet resets; load balancers and SDKs keep connections for about a minute. */
 const KEEP_ALIVE_MS = 75_000;
@@ -41,14 +41,14 @@ const HTTP2: SecureServerOptions = {
 export function createEdge(
   pair: CertificatePair,
   traffic: Traffic,
-  certificates: Pick<ServiceCertificates, "contextFor">,
+  contextFor: (host: string) => SecureContext | undefined,
 ): Http2SecureServer {
   const server = createSecureServer({
     ...LIMITS,
     ...HTTP2,
     ...pair,
     handshakeTimeout: HANDSHAKE_MS,
-    SNICallback: (host, done) => done(null, certificates.contextFor(host)),
+    SNICallback: (host, done) => done(null, contextFor(host)),
   });
   const handle = (awaitsContinue: boolean) => (incoming: unknown, outgoing: unknown) => {
     // Node's compatibility API: over HTTP/2 the two are shaped like those of HTTP/1.1.

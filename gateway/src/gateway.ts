@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
 import { BodyBudget } from "./body.ts";
-import { readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
+import { NameCertificate, readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
 import { connectionEnder, createEdge } from "./edge.ts";
 import { GatewayStartError } from "./gateway-start-error.ts";
@@ -37,9 +37,12 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const routesFile = join(config.folder, "routes.json");
   await assertNoLiveGateway(controlPath);
   await assertWritable(config.folder);
-  const pair = await readCertificate(config).catch((error: unknown) => {
+  const unusable = (error: unknown): never => {
     throw new GatewayStartError("badConfig", `The certificate cannot be used: ${String(error)}`, error);
-  });
+  };
+  const pair = await readCertificate(config).catch(unusable);
+  const names = new NameCertificate();
+  await names.read(config).catch(unusable);
   const certificates = new ServiceCertificates(join(config.folder, "certificates"), log);
   const routing = new Routing(log, config.allowOpen ?? false, certificates);
   const firstRoutes = await readFirstRoutes(routesFile, log);
@@ -54,7 +57,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       unrouted: new ServiceMetrics(),
       metricsKey: await metricsKey(config.folder),
     },
-    certificates,
+    (host) => certificates.contextFor(host) ?? names.context,
   );
   const endConnections = connectionEnder(edge);
   const port = await listen(edge, config);
@@ -62,8 +65,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);
   const ticks = setInterval(() => routing.tick(), TICK_MS).unref();
   const days = setInterval(() => certificates.warnOfExpiry(new Date()), DAY_MS).unref();
-  const unwatch = watchCertificate(edge, config, log);
-  const control = await listenForControl(controlPath, controlActions(config, routing, edge, port, routesFile));
+  const unwatch = watchCertificate(edge, config, names, log);
+  const control = await listenForControl(
+    controlPath,
+    controlActions(config, routing, { edge, names, port }, routesFile),
+  );
   log.info("gateway ready", { host: config.host, port, routesVersion: routing.table?.version ?? 0 });
   let closed: Promise<void> | undefined;
   return {
@@ -129,8 +135,7 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number):
 function controlActions(
   config: GatewayConfig,
   routing: Routing,
-  edge: Http2SecureServer,
-  port: number,
+  { edge, names, port }: { edge: Http2SecureServer; names: NameCertificate; port: number },
   routesFile: string,
 ): ControlActions {
   let loading: Promise<void> = Promise.resolve();
@@ -149,7 +154,7 @@ function controlActions(
       return mine;
     },
     loadCertificate: () =>
-      swapCertificate(edge, config).catch((error: unknown) => {
+      swapCertificate(edge, config, names).catch((error: unknown) => {
         throw new ControlError(422, "CertificateUnusable", `The old certificate stays in force: ${String(error)}`);
       }),
     signals: () => routing.signals(),

@@ -24,8 +24,8 @@ import {
   createImageService,
   createImageStore,
   describeImageBuild,
-  type ImageService,
   IMAGE_BUILD,
+  type ImageService,
 } from "./image/index.ts";
 import { certificateHosts, gatewayUrl, hostToListenOn, listen } from "./listening.ts";
 import { migrations, type Tables } from "./migrations.ts";
@@ -128,6 +128,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       port: config.gatewayPort,
       certificateFile: certificates.files.certificateFile,
       keyFile: certificates.files.keyFile,
+      nameCertificateFile: certificates.files.nameCertificateFile,
       allowOpen: config.allowOpen,
     })}\n`,
   );

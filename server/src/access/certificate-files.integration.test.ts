@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { manualClock } from "../platform/clock.ts";
 import { silentLog } from "../platform/log.ts";
 import { createSecretBox } from "../secret/index.ts";
-import { createAuthority, issueCertificate } from "./certificate-authority.ts";
+import { createAuthority, issueCertificate, readCertificate } from "./certificate-authority.ts";
 import { createCertificateFiles } from "./certificate-files.ts";
 
 const run = promisify(execFile);
@@ -57,6 +57,13 @@ test("strict Python accepts the certificate for every host, by name and address"
   });
   expect(await files.ensure()).toBe(true);
   expect(await files.ensure()).toBe(false);
+  const named = await readFile(files.files.nameCertificateFile, "utf8");
+  // A gRPC client refuses one with addresses: BoringSSL does not know how a CA is constrained to them.
+  expect(readCertificate(named).hosts).toEqual(["localhost", "models.example.org"]);
+  await serving({ cert: named, key: named }, async (port) => {
+    expect(await strictPython(files.files.caFile, port, "localhost")).toMatch(/^ok/);
+    expect(await strictPython(files.files.caFile, port, "127.0.0.1")).toMatch(/^refused/);
+  });
   await serving(await files.read(), async (port) => {
     for (const host of hosts) expect(await strictPython(files.files.caFile, port, host)).toMatch(/^ok/);
     expect(await strictPython(files.files.caFile, port, "elsewhere.example.org")).toMatch(/^refused/);

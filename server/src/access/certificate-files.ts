@@ -1,4 +1,5 @@
 import { mkdir, readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { readFileIfThere, writeFileAtomically } from "../platform/atomic-file.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -21,10 +22,13 @@ export interface CertificateFiles {
   readonly caFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
+  /** key and certificate in one, for the names alone: what gRPC clients take of a CA that is constrained to addresses, too */
+  readonly nameCertificateFile: string;
 }
 
 /**
- * The installation's certificates in `DIR/tls`: CA (its key sealed), and one leaf that control plane and gateway share.
+ * The installation's certificates in `DIR/tls`: CA (its key sealed), one leaf that control plane and gateway share, and one
+ * for callers of the gateway by name.
  * A change of hosts makes a new CA, because the old one may not vouch for new names.
  */
 export function createCertificateFiles(deps: {
@@ -38,6 +42,7 @@ export function createCertificateFiles(deps: {
     caFile: join(deps.folder, "ca.pem"),
     certificateFile: join(deps.folder, "server.pem"),
     keyFile: join(deps.folder, "server.key"),
+    nameCertificateFile: join(deps.folder, "server-names.pem"),
   };
   const caKeyFile = join(deps.folder, "ca.key.sealed");
 
@@ -58,28 +63,37 @@ export function createCertificateFiles(deps: {
     return made;
   }
 
-  async function leafServes(): Promise<boolean> {
-    const pem = await readFileIfThere(files.certificateFile);
-    if (pem === undefined || (await readFileIfThere(files.keyFile)) === undefined) return false;
+  const names = deps.hosts.filter((host) => isIP(host) === 0);
+
+  async function leavesServe(): Promise<boolean> {
+    if ((await readFileIfThere(files.keyFile)) === undefined) return false;
+    return (await serves(files.certificateFile, deps.hosts)) && (await serves(files.nameCertificateFile, names));
+  }
+
+  async function serves(file: string, wanted: readonly string[]): Promise<boolean> {
+    const pem = await readFileIfThere(file);
+    if (pem === undefined) return false;
     const { hosts, notAfter } = readCertificate(pem);
     return (
-      hosts.length === deps.hosts.length &&
-      deps.hosts.every((host) => hosts.includes(host)) &&
+      hosts.length === wanted.length &&
+      wanted.every((host) => hosts.includes(host)) &&
       notAfter.getTime() - deps.clock.now().getTime() > RENEW_BEFORE_MS
     );
   }
 
   return {
     files,
-    /** Makes what is missing or old. @returns whether the leaf is a new one */
+    /** Makes what is missing or old. @returns whether the leaves are new ones */
     async ensure(): Promise<boolean> {
       await mkdir(deps.folder, { recursive: true, mode: 0o755 });
       const before = await readFileIfThere(files.caFile);
       const ca = await authority();
-      if (before === ca.certificate && (await leafServes())) return false;
+      if (before === ca.certificate && (await leavesServe())) return false;
       const leaf = await issueCertificate(ca, deps.hosts, deps.clock.now());
       await writeFileAtomically(files.keyFile, leaf.key, 0o600);
       await writeFileAtomically(files.certificateFile, leaf.certificate, 0o644);
+      const named = await issueCertificate(ca, names, deps.clock.now());
+      await writeFileAtomically(files.nameCertificateFile, `${named.certificate}\n${named.key}\n`, 0o600);
       return true;
     },
     async read(): Promise<{ cert: string; key: string }> {
