@@ -33,22 +33,39 @@ const DISCARD_MS = 10_000;
 const CLOSE_MS = 2_000;
 const CLOSE_CHECK_MS = 10;
 
+/** Milliseconds that a caller may take for the head, and for head and body; as at the gateway. */
+export interface Patience {
+  readonly headMs: number;
+  readonly requestMs: number;
+  /** how often both are looked at */
+  readonly checkMs: number;
+}
+
+const PATIENCE: Patience = { headMs: 15_000, requestMs: 300_000, checkMs: 5_000 };
+
 /** The HTTP listener: for probes, for the target's questions, and for use without a gateway. */
 export async function listenForHttp(
   config: ScorerConfig,
   handle: RequestHandler,
   state: () => ScorerState,
+  patience: Patience = PATIENCE,
 ): Promise<HttpEdge> {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     if (request.url === "/_slipway/state" && request.method === "GET") sendState(response, state());
     else void serve(request, response, config.maxBodyBytes, handle);
   };
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: patience.headMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
+  };
   const servers: Server[] = [];
-  const onSocket = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, listener);
+  const onSocket = createServer(options, listener);
   await listenOnSocket(onSocket, config.httpSocket);
   servers.push(onSocket);
   if (config.httpPort !== undefined) {
-    const onPort = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, listener);
+    const onPort = createServer(options, listener);
     await listen(onPort, { port: config.httpPort });
     servers.push(onPort);
   }
