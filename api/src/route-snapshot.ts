@@ -15,6 +15,29 @@ export const ReplicaRoute = Type.Object({
 });
 export type ReplicaRoute = Static<typeof ReplicaRoute>;
 
+/** How a service without replicas is woken: by the gateway itself, since no control plane may be alive then. */
+export const AsleepRoute = Type.Object({
+  /** the replica that will answer once it is started */
+  replica: ReplicaRoute,
+  /** {@link StartFile} */
+  startFile: Type.String(),
+  /** how long requests may wait for it, instead of `maxQueueWaitMs` */
+  wakeTimeoutMs: Type.Integer({ minimum: 0 }),
+});
+export type AsleepRoute = Static<typeof AsleepRoute>;
+
+/** `RUN/start.json`: the process that a replica is. Its last two arguments, program and run folder, tell whether it runs already. */
+export const StartFile = Type.Object({
+  command: Type.Array(Type.String(), { minItems: 3 }),
+  /** complete: nothing is inherited */
+  env: Type.Record(Type.String(), Type.String()),
+  /** takes what the process prints by itself; appended to */
+  outputFile: Type.String(),
+  /** of the boot that the file was made in: control groups and sockets' folders are gone after the next one */
+  bootId: Type.String(),
+});
+export type StartFile = Static<typeof StartFile>;
+
 export const ServiceRoute = Type.Object({
   workspace: Type.String(),
   name: Type.String(),
@@ -37,6 +60,8 @@ export const ServiceRoute = Type.Object({
   /** for callers who ask for one of these hosts (SNI); `file` lies in `DIR/gateway/certificates/`: PEM, key and chain */
   certificate: Type.Optional(Type.Object({ file: Type.String(), hosts: Type.Array(Type.String()) })),
   replicas: Type.Array(ReplicaRoute),
+  /** there only without replicas */
+  asleep: Type.Optional(AsleepRoute),
   /** what a caller is told when there is no replica: the cause, in words */
   unavailableReason: Type.Optional(Type.String()),
 });

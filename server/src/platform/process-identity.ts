@@ -20,7 +20,7 @@ interface ProcessStat {
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   const found = await readStat(pid);
   if (found === undefined || isOver(found)) return undefined;
-  return { bootId: await bootId(), pid, startTicks: found.startTicks };
+  return { bootId: await currentBootId(), pid, startTicks: found.startTicks };
 }
 
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
@@ -43,7 +43,7 @@ export async function signalProcess(identity: ProcessIdentity, signal: NodeJS.Si
  * group's number to a new process while the group has members, so members that are no older than the leader are its own.
  */
 export async function killGroup(leader: ProcessIdentity): Promise<void> {
-  if (leader.bootId !== (await bootId())) return;
+  if (leader.bootId !== (await currentBootId())) return;
   for (let attempt = 0; attempt < 20; attempt++) {
     const members = await groupMembers(leader);
     if (members.length === 0) return;
@@ -120,7 +120,8 @@ function isGone(error: unknown): boolean {
 
 let knownBootId: Promise<string> | undefined;
 
-function bootId(): Promise<string> {
+/** Another one means that the machine was restarted in between. */
+export function currentBootId(): Promise<string> {
   knownBootId ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then((text) => text.trim());
   return knownBootId;
 }

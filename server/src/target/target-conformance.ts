@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StartFile } from "@slipway/api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { score } from "./score-over-frames.ts";
-import type { Deployment, Observation, ReplicaObservation, RunContext, Target } from "./target.ts";
+import type { Deployment, Observation, ReplicaObservation, RunContext, Standby, Target } from "./target.ts";
 
 /** What a test may want to be different about a deployment. */
 export interface DeploymentWishes extends Partial<Pick<Deployment, "replicas" | "memoryBytes" | "startTimeoutMs">> {
@@ -128,6 +131,65 @@ export function targetConformance(name: string, open: () => Promise<ConformanceW
         },
         { replicas: 2 },
       ));
+
+    test("another number of replicas starts and stops the difference, and leaves the others alone", () =>
+      withDeployment(
+        ECHO,
+        async (deployment) => {
+          const of = (replicas: number) => ({ ...deployment, replicas });
+          const one = await world.target.apply(of(1), context());
+          const three = await world.target.apply(of(3), context());
+          expect(three).toMatchObject({ state: "ready", replicas: [{}, {}, {}] });
+          expect(nonces(three)[0]).toBe(nonces(one)[0]);
+          expect(await world.running(deployment)).toBe(3);
+          const two = await world.reopen().apply(of(2), context());
+          expect(nonces(two)).toEqual(nonces(three).slice(0, 2));
+          expect(await world.running(deployment)).toBe(2);
+          expect((await world.target.observe(of(2))).state).toBe("ready");
+          expect(await world.target.logs(deployment, { tail: 1000 })).toContain("loading the model");
+        },
+        { replicas: 3 },
+      ));
+
+    test("no replicas: it sleeps, what the gateway starts is adopted, and it sleeps again", async ({ skip }) => {
+      skip(!world.target.capabilities.sleep, "this target cannot sleep");
+      await withDeployment(ECHO, async (deployment) => {
+        const asleep = { ...deployment, replicas: 0 };
+        await world.target.apply(deployment, context());
+        const slept = await world.target.apply(asleep, context());
+        expect(slept).toMatchObject({ state: "asleep", replicas: [], standby: { nonce: expect.any(String) } });
+        expect(await world.running(deployment)).toBe(0);
+        expect(await world.target.observe(asleep)).toEqual(slept);
+        for (const target of [world.target, world.reopen()]) {
+          const { standby } = await target.apply(asleep, context());
+          startAsGateway(standby);
+          await eventually(async () => expect((await target.observe(asleep)).state).toBe("ready"));
+          expect((await target.observe(asleep)).standby).toEqual(standby);
+          const adopted = await target.apply(deployment, context());
+          expect(nonces(adopted)).toEqual([standby?.nonce]);
+          expect(only(adopted).restarts).toBe(0);
+          expect((await score(only(adopted), "[1]")).status).toBe(200);
+          expect(await world.running(deployment)).toBe(1);
+          expect((await target.apply(asleep, context())).state).toBe("asleep");
+          expect(await world.running(deployment)).toBe(0);
+        }
+      });
+    });
+
+    test("what never ran can sleep; removed, it sleeps no more", async ({ skip }) => {
+      skip(!world.target.capabilities.sleep, "this target cannot sleep");
+      await withDeployment(ECHO, async (deployment) => {
+        const asleep = { ...deployment, replicas: 0 };
+        const { standby } = await world.target.apply(asleep, context());
+        startAsGateway(standby);
+        await eventually(async () => expect((await world.target.observe(asleep)).state).toBe("ready"));
+        await world.target.remove(deployment, context());
+        expect(await world.running(deployment)).toBe(0);
+        const removed = await world.target.observe(asleep);
+        expect(removed.state).toBe("absent");
+        expect(removed.standby).toBeUndefined();
+      });
+    });
 
     test("applied again, and at once by several, it is the same replicas", () =>
       withDeployment(ECHO, async (deployment) => {
@@ -365,6 +427,14 @@ def run(data):
 
 function context(overrides: Partial<RunContext> = {}): RunContext {
   return { signal: AbortSignal.timeout(120_000), say: () => undefined, ...overrides };
+}
+
+/** What the gateway does when a request wants a service that sleeps. */
+function startAsGateway(standby: Standby | undefined): void {
+  if (standby === undefined) throw new Error("A standby was expected.");
+  const { command, env }: StartFile = JSON.parse(readFileSync(standby.startFile, "utf8"));
+  const [program = "", ...args] = command;
+  spawn(program, args, { env, cwd: "/", detached: true, stdio: "ignore" }).unref();
 }
 
 function only({ replicas }: Observation): ReplicaObservation {

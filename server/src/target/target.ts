@@ -25,7 +25,7 @@ export interface ImageBundle {
   }[];
 }
 
-/** One revision that should run: what, with which limits. Immutable: another setting is another revision. */
+/** One revision that should run: what, with which limits. Immutable but for the number of replicas: another setting is another revision. */
 export interface Deployment {
   /** id of the revision, for folders and names: short, letters and digits */
   readonly id: string;
@@ -33,6 +33,7 @@ export interface Deployment {
   readonly service: string;
   readonly revision: number;
   readonly bundle: ImageBundle;
+  /** 0: none should run; where the target can sleep, one is prepared for whoever starts it */
   readonly replicas: number;
   readonly cpu: number;
   readonly memoryBytes: number;
@@ -58,13 +59,26 @@ export interface ReplicaObservation {
   readonly timings: Readonly<Record<string, number>>;
 }
 
+/** A replica that does not run and needs nobody but the gateway to be started. */
+export interface Standby {
+  readonly id: string;
+  readonly framesSocket: string;
+  readonly nonce: string;
+  readonly httpSocket?: string;
+  /** `StartFile` of `route-snapshot.ts` */
+  readonly startFile: string;
+}
+
 /**
- * What is, as the target sees it now. `absent`: nothing of this deployment exists; `degraded`: some replicas are ready, others
- * not; `failed`: none is ready, and not all are starting.
+ * What is, as the target sees it now. `absent`: nothing of this deployment exists; `asleep`: no replica is wanted and none runs,
+ * `standby` tells how one is started; `degraded`: some replicas are ready, others not; `failed`: none is ready, and not all are
+ * starting.
  */
 export interface Observation {
-  readonly state: "absent" | "starting" | "ready" | "degraded" | "failed";
+  readonly state: "absent" | "asleep" | "starting" | "ready" | "degraded" | "failed";
   readonly replicas: readonly ReplicaObservation[];
+  /** For deployments of no replicas. While it was started all the same, `replicas` has it, too. */
+  readonly standby?: Standby;
   readonly cause?: Cause;
   /** how limits and isolation are enforced here, in words */
   readonly enforcement: string;
@@ -77,7 +91,10 @@ export interface RunContext {
 }
 
 export interface Capabilities {
+  /** `apply` with another number of replicas starts and stops the difference */
   readonly autoscale: boolean;
+  /** no replica at all is possible: `standby` */
+  readonly sleep: boolean;
   readonly tokenAuth: boolean;
   readonly gpu: boolean;
 }
@@ -104,7 +121,8 @@ export interface Target {
   /**
    * Brings up all replicas and returns when each is ready or certain not to be: `ready`, else `degraded` or `failed` with the
    * cause. They get no traffic by this. What runs already is adopted, not started again. A replica that fails is not tried
-   * again within one call; the next call does so, later the more often it failed (`restarts` counts).
+   * again within one call; the next call does so, later the more often it failed (`restarts` counts). Replicas beyond the number
+   * that is wanted are stopped, after the requests that they have.
    *
    * @throws the signal's reason when the run is cancelled; what was started stays and is adopted by the next call
    */

@@ -101,7 +101,7 @@ export function createEngine(folder: string) {
   const target: Target = {
     kind: "process",
     options: Type.Object({}),
-    capabilities: { autoscale: false, tokenAuth: true, gpu: false },
+    capabilities: { autoscale: true, sleep: true, tokenAuth: true, gpu: false },
     check: async () => ({ ok: true }),
     capacity: async () => ({ cpu: 4, memoryBytes: 8 * GIB }),
     observe: async (deployment) => look(deployment),

@@ -4,14 +4,16 @@ import { Type } from "typebox";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import { pause } from "../../platform/pause.ts";
+import { identifyProcess } from "../../platform/process-identity.ts";
 import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import { describeReplica, lookAtReplica, type ReplicaLook } from "./look-at-replica.ts";
-import { updateRecord } from "./process-record.ts";
+import { type ProcessRecord, updateRecord } from "./process-record.ts";
 import { readLogs, retireLogs } from "./replica-logs.ts";
 import { restartAfter } from "./restart-back-off.ts";
 import { checkDeploymentId, type RunFolder, runFolder } from "./run-folder.ts";
 import { replicasThere } from "./scorer-processes.ts";
+import { sleepReplica, standbyOf } from "./sleep-replica.ts";
 import { type StartOptions, startReplica } from "./start-replica.ts";
 import { stopReplica } from "./stop-replica.ts";
 import { summarize } from "./summarize.ts";
@@ -35,6 +37,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
   const look = (run: RunFolder) => lookAtReplica(run, options.cgroups);
 
   async function observe(deployment: Deployment): Promise<Observation> {
+    if (deployment.replicas === 0) return observeAsleep(deployment);
     const runs = replicasOf(deployment);
     const looks = await Promise.all(runs.map(look));
     const nowMs = clock.now().getTime();
@@ -45,12 +48,40 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     return { ...summarize(replicas), enforcement: enforcement(deployment) };
   }
 
+  async function observeAsleep(deployment: Deployment): Promise<Observation> {
+    const run = firstReplica(deployment);
+    const standby = await standbyOf(run, startOptions);
+    const found = await look(run);
+    const common = { enforcement: enforcement(deployment), ...(standby && { standby }) };
+    if (found.kind === "answering" || found.kind === "silent") {
+      return { ...summarize([describe(run.replicaId, found, clock.now().getTime())]), ...common };
+    }
+    return { state: standby === undefined ? "absent" : "asleep", replicas: [], ...common };
+  }
+
   async function apply(deployment: Deployment, context: RunContext): Promise<Observation> {
     await mkdir(root, { recursive: true, mode: 0o700 });
-    const replicas = await Promise.all(
-      replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context)),
-    );
+    if (deployment.replicas === 0) return putToSleep(deployment, context);
+    const [replicas] = await Promise.all([
+      Promise.all(replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context))),
+      removeBeyond(deployment, deployment.replicas, context),
+    ]);
     return { ...summarize(replicas), enforcement: enforcement(deployment) };
+  }
+
+  async function putToSleep(deployment: Deployment, context: RunContext): Promise<Observation> {
+    const run = firstReplica(deployment);
+    await Promise.all([
+      lock(run.replicaId, () => sleepReplica(deployment, run, startOptions, context.signal)),
+      removeBeyond(deployment, 1, context),
+    ]);
+    return observeAsleep(deployment);
+  }
+
+  async function removeBeyond({ id }: Deployment, count: number, context: RunContext): Promise<void> {
+    const kept = new Set(Array.from({ length: count }, (_, index) => runFolder(root, id, index).folder));
+    const surplus = (await replicasThere(root, id)).filter(({ folder }) => !kept.has(folder));
+    await removeReplicas(id, surplus, context);
   }
 
   async function bringUp(
@@ -112,9 +143,12 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     }
   }
 
-  async function remove({ id }: Pick<Deployment, "id">, { signal, say }: RunContext): Promise<void> {
+  async function remove({ id }: Pick<Deployment, "id">, context: RunContext): Promise<void> {
     checkDeploymentId(id);
-    const runs = await replicasThere(root, id);
+    await removeReplicas(id, await replicasThere(root, id), context);
+  }
+
+  async function removeReplicas(id: string, runs: readonly RunFolder[], { signal, say }: RunContext): Promise<void> {
     if (runs.length > 0) say(`Stopping ${runs.length === 1 ? "the replica" : `${runs.length} replicas`}.`);
     await Promise.all(
       runs.map((run) =>
@@ -126,6 +160,10 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
         }),
       ),
     );
+  }
+
+  function firstReplica({ id }: Deployment): RunFolder {
+    return runFolder(root, id, 0);
   }
 
   function replicasOf(deployment: Deployment): readonly RunFolder[] {
@@ -145,7 +183,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
   return {
     kind: "process",
     options: Type.Object({}),
-    capabilities: { autoscale: false, tokenAuth: true, gpu: false },
+    capabilities: { autoscale: true, sleep: true, tokenAuth: true, gpu: false },
     check: () => check(options),
     async capacity() {
       return { cpu: availableParallelism(), memoryBytes: process.availableMemory() };
@@ -191,10 +229,18 @@ function isDraining(look: ReplicaLook): boolean {
 async function remember(run: RunFolder, look: ReplicaLook, replica: ReplicaObservation, now: string): Promise<void> {
   if (look.kind === "absent") return;
   await updateRecord(run, look.config.nonce, {
+    ...(await startedByGateway(look, now)),
     ...(look.kind === "answering" && { answered: true }),
     ...(replica.state === "ready" && look.record?.readyAt === undefined && { readyAt: now }),
     ...(replica.state === "failed" && { failureReported: true }),
   });
+}
+
+/** It was asleep, and the gateway has started it: from now on it is a replica like any other. */
+async function startedByGateway(look: ReplicaLook, now: string): Promise<Partial<ProcessRecord>> {
+  if (look.kind !== "answering" || !look.record?.stopped || look.state.phase === "draining") return {};
+  const process = await identifyProcess(look.state.pid);
+  return process === undefined ? {} : { process, startedAt: now, stopped: false };
 }
 
 function times({ timings }: ReplicaObservation): string {

@@ -10,6 +10,7 @@ export interface RunFolder {
   readonly replicaId: string;
   readonly folder: string;
   readonly configFile: string;
+  readonly startFile: string;
   readonly recordFile: string;
   readonly exitFile: string;
   readonly logs: string;
@@ -30,6 +31,7 @@ export function runFolder(root: string, deploymentId: string, index: number): Ru
     replicaId,
     folder,
     configFile: join(folder, "scorer.json"),
+    startFile: join(folder, "start.json"),
     recordFile: join(folder, "process.json"),
     exitFile: join(folder, "exit.json"),
     logs,

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ScorerConfig } from "@slipway/api";
+import type { ScorerConfig, StartFile } from "@slipway/api";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import { type Cgroup, type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { newSecret } from "../../platform/ids.ts";
-import { identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
+import { currentBootId, identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { SAFE_ENV } from "../../platform/sandbox.ts";
 import type { Deployment } from "../target.ts";
 import { isLimitedItself } from "./look-at-replica.ts";
@@ -42,28 +42,54 @@ export async function startReplica(
   count: RestartCount,
   options: StartOptions,
 ): Promise<void> {
+  const { config, start } = await writeStart(deployment, run, options);
+  await using crashLog = await openCrashLog(run);
+  const { size } = await crashLog.stat();
+  const startedAt = options.clock.now().toISOString();
+  const process = await spawnScorer(start, crashLog.fd);
+  await writeRecord(run, { ...newRecord(config.nonce), process, startedAt, crashLogOffset: size, ...count });
+}
+
+/** Everything for a start but the start: whoever runs what `start.json` says has the replica. */
+export async function prepareReplica(deployment: Deployment, run: RunFolder, options: StartOptions): Promise<void> {
+  const { config } = await writeStart(deployment, run, options);
+  await writeRecord(run, { ...newRecord(config.nonce), startedAt: options.clock.now().toISOString(), stopped: true });
+}
+
+async function writeStart(
+  deployment: Deployment,
+  run: RunFolder,
+  options: StartOptions,
+): Promise<{ readonly config: ScorerConfig; readonly start: StartFile }> {
   await mkdir(run.logs, { recursive: true, mode: 0o700 });
   const cgroup = await options.cgroups?.create(run.replicaId, deployment);
   const config = await scorerConfig(deployment, run, cgroup, options);
   for (const stale of [config.httpSocket, config.framesSocket, run.exitFile]) await rm(stale, { force: true });
   await writeFileAtomically(run.configFile, `${JSON.stringify(config, undefined, 2)}\n`);
-  await using crashLog = await openCrashLog(run);
-  const { size } = await crashLog.stat();
-  const startedAt = options.clock.now().toISOString();
   const command = [options.nodePath, ...options.execArgv, options.scorerMain, run.folder];
-  const limited = cgroup !== undefined && isLimitedItself(config) ? joinCgroup(cgroup, command) : command;
-  const process = await spawnScorer(run, limited, crashLog.fd, options);
-  const record: ProcessRecord = {
-    process,
-    nonce: config.nonce,
-    startedAt,
-    crashLogOffset: size,
-    ...count,
+  const start: StartFile = {
+    command: [...(cgroup !== undefined && isLimitedItself(config) ? joinCgroup(cgroup, command) : command)],
+    // A scorer that was compiled once starts in about half the time.
+    env: { ...outerEnvironment(options), NODE_COMPILE_CACHE: join(dirname(run.folder), "compile-cache") },
+    outputFile: run.crashLog,
+    bootId: await currentBootId(),
+  };
+  await writeFileAtomically(run.startFile, `${JSON.stringify(start, undefined, 2)}\n`);
+  return { config, start };
+}
+
+/** Of a process that nobody has started. */
+function newRecord(nonce: string): Omit<ProcessRecord, "startedAt"> {
+  return {
+    process: { bootId: "", pid: 0, startTicks: "0" },
+    nonce,
+    crashLogOffset: 0,
+    restarts: 0,
+    shortRuns: 0,
     answered: false,
     failureReported: false,
     stopped: false,
   };
-  await writeRecord(run, record);
 }
 
 async function scorerConfig(
@@ -111,16 +137,11 @@ async function openCrashLog(run: RunFolder) {
   return open(run.crashLog, "a", 0o600);
 }
 
-async function spawnScorer(
-  run: RunFolder,
-  [program = "", ...args]: readonly string[],
-  output: number,
-  options: StartOptions,
-): Promise<ProcessIdentity> {
+async function spawnScorer({ command, env }: StartFile, output: number): Promise<ProcessIdentity> {
+  const [program = "", ...args] = command;
   const child = spawn(program, args, {
     cwd: "/",
-    // A scorer that was compiled once starts in about half the time.
-    env: { ...outerEnvironment(options), NODE_COMPILE_CACHE: join(dirname(run.folder), "compile-cache") },
+    env,
     // Files, never pipes: a pipe breaks when this process ends, and the log is lost.
     stdio: ["ignore", output, output],
     detached: true,

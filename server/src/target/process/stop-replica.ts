@@ -16,6 +16,8 @@ export interface StopOptions {
   readonly signal: AbortSignal;
   /** false: no drain, for a scorer that does not answer anyway */
   readonly drain?: boolean;
+  /** true: what a start needs stays, since the gateway may start the replica again at any moment */
+  readonly forWake?: boolean;
 }
 
 /** Ends the replica's scorer with all its workers. Already over is success. The run folder stays. */
@@ -30,6 +32,7 @@ export async function stopReplica(run: RunFolder, options: StopOptions): Promise
     await waitUntilGone(scorers, options.signal);
   }
   for (const scorer of scorers) await killGroup(scorer);
+  if (options.forWake) return;
   await options.cgroups?.remove(run.replicaId);
   const config = parseFile(ScorerConfig, await readFileIfThere(run.configFile));
   if (config === undefined) return;
