@@ -27,7 +27,7 @@ export function superviseChild(spec: {
   let timer: NodeJS.Timeout | undefined;
 
   function start(): void {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const running = spec.start();
     child = running;
     running.on("message", (message) => spec.onMessage(message));
@@ -37,7 +37,7 @@ export function superviseChild(spec: {
     running.on("exit", (code, signal) => {
       child = undefined;
       if (stopped || !spec.onExit(code, signal)) return;
-      if (Date.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+      if (performance.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       timer = setTimeout(start, pauseMs);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +33,8 @@ export interface Installation {
   /** SIGKILL to the control plane; the supervisor starts it again */
   killControlPlane(): Promise<void>;
   health(): Promise<{ pid: number; startedAt: string }>;
+  /** the gateway's process; throws while none answers */
+  gatewayPid(): Promise<number>;
   /** what `slipway up` has printed so far */
   upOutput(): string;
   /** stops `slipway up` as Ctrl-C does, services included */
@@ -137,6 +140,7 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
       process.kill((await health()).pid, "SIGKILL");
     },
     health,
+    gatewayPid: () => gatewayPid(join(dataFolder, "gateway/control.sock")),
     upOutput: () => output,
     stop,
     start,
@@ -208,6 +212,20 @@ export async function eventually<T>(check: () => Promise<T | undefined>, deadlin
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw last;
+}
+
+function gatewayPid(socketPath: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: "/state", timeout: 2_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => {
+        body += text;
+      });
+      response.on("end", () => resolve((JSON.parse(body) as { pid: number }).pid));
+    });
+    asked.on("timeout", () => asked.destroy(new Error("The gateway does not answer.")));
+    asked.on("error", reject).end();
+  });
 }
 
 async function httpsJson(url: string, caFile: string): Promise<unknown> {
