@@ -1,26 +1,18 @@
 import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
-import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
+import { answerCause } from "../../exchange.ts";
 import { encodeResponse } from "../../frame-message.ts";
-import type { ModelCall } from "../../protocol/model-call.ts";
 import { describeTensor } from "../../protocol/open-inference.ts";
-import { JSON_LENGTH_HEADER } from "../../protocol/open-inference-json.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { onnxTimeout, outOfMemory, queueFull, stillStarting, stopping } from "../../scorer-errors.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import { batchPolicy } from "./batch-policy.ts";
-import type { LoadedModel, OnnxAnswer, OnnxJob, OnnxThreadMessage, RunCount } from "./onnx-message.ts";
+import { type EdgeModels, openEdgeModels } from "./edge-models.ts";
+import type { LoadedModel, OnnxAnswer, OnnxThreadMessage, RunCount } from "./onnx-message.ts";
+import { costsOf, jobOf, type Pending, withModelOfQuery } from "./onnx-request.ts";
 import { onnxSwagger } from "./onnx-swagger.ts";
 import { type OnnxWorker, startOnnxWorker } from "./onnx-worker.ts";
-
-interface Pending {
-  readonly id: number;
-  readonly request: ScoringRequest;
-  readonly call: ModelCall;
-  readonly sink: AnswerSink;
-  readonly arrivedAt: number;
-}
 
 interface Slot {
   readonly name: string;
@@ -37,7 +29,10 @@ interface Slot {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Runs ONNX models in `config.workers` threads. Each gets the requests that go together, and the next ones after its answers. */
+/**
+ * Runs ONNX models in `config.workers` threads. Each gets the requests that go together, and the next ones after its answers. Small
+ * requests to small models take a shorter way.
+ */
 export function onnxRuntime(
   config: ScorerConfig,
   runtime: Extract<ScorerConfig["runtime"], { kind: "onnx" }>,
@@ -55,6 +50,9 @@ export function onnxRuntime(
   let timings: RuntimeStatus["timings"] = {};
   let soon: NodeJS.Immediate | undefined;
   let later: NodeJS.Timeout | undefined;
+  let edgeOpened: Promise<EdgeModels | undefined> | undefined;
+  let edge: EdgeModels | undefined;
+  const atEdge = new Map<number, Pending>();
 
   // The models live in this process: memory that they took comes back only with its end.
   const guard = memoryGuard(config, log, () => [
@@ -76,7 +74,13 @@ export function onnxRuntime(
     });
   };
 
-  const onReady = (slot: Slot, report: Extract<OnnxThreadMessage, { kind: "ready" }>) => {
+  const onReady = async (slot: Slot, report: Extract<OnnxThreadMessage, { kind: "ready" }>) => {
+    edgeOpened ??= openEdgeModels(runtime.models, report.models, version, log, (answers, counted) =>
+      answer(atEdge, answers, counted),
+    );
+    edge = await edgeOpened;
+    // It may have gone meanwhile.
+    if (slot.worker === undefined || isStopping) return;
     slot.phase = "ready";
     slot.readyAt = Date.now();
     if (models.length === 0) {
@@ -91,13 +95,17 @@ export function onnxRuntime(
   const onAnswers = (slot: Slot, answers: readonly OnnxAnswer[], counted: RunCount) => {
     clearTimeout(slot.timer);
     slot.busy = false;
+    answer(slot.current, answers, counted);
+    dispatch();
+  };
+
+  const answer = (from: Map<number, Pending>, answers: readonly OnnxAnswer[], counted: RunCount) => {
     batches.count += counted.runs;
     batches.sum += counted.requests;
     for (const { id, status, headers, body } of answers) {
-      slot.current.get(id)?.sink(FrameKind.RESPONSE, encodeAnswer(status, headers, body));
+      from.get(id)?.sink(FrameKind.RESPONSE, encodeAnswer(status, headers, body));
+      from.delete(id);
     }
-    slot.current.clear();
-    dispatch();
   };
 
   const encodeAnswer = (status: number, headers: OnnxAnswer["headers"], body: Uint8Array) => {
@@ -137,7 +145,7 @@ export function onnxRuntime(
       const free = slots.filter(({ phase, busy }) => phase === "ready" && !busy).length;
       const [oldest] = waiting.values();
       if (oldest === undefined) return;
-      const costs = costsOf(oldest.call);
+      const costs = costsOf(models, oldest.call);
       const together = waitingFor(oldest.call.model, policy.limit(costs) * free);
       const waitMs = policy.wait(costs, together.length, oldest.arrivedAt, performance.now());
       if (waitMs > 0) {
@@ -173,10 +181,6 @@ export function onnxRuntime(
     slot.cause = onnxTimeout(config.scoringTimeoutMs / 1000);
     failCurrent(slot, slot.cause);
   };
-
-  const costsOf = ({ model }: ModelCall) =>
-    (models.find(({ schema }) => schema.name === model) ?? (models.length === 1 ? models[0] : undefined))?.costs ??
-    UNKNOWN_COSTS;
 
   const currentPhase = (): Pick<RuntimeStatus, "phase" | "cause"> => {
     const cause = slots.find((slot) => slot.cause !== undefined)?.cause;
@@ -216,8 +220,7 @@ export function onnxRuntime(
       })),
 
     submit(request, given, sink) {
-      const asked = given.model ?? new URLSearchParams(request.head.q ?? "").get("model");
-      const call = asked === null ? given : { ...given, model: asked };
+      const call = withModelOfQuery(request, given);
       const { phase, cause } = currentPhase();
       const refusal = isStopping
         ? stopping()
@@ -233,8 +236,17 @@ export function onnxRuntime(
       lastId += 1;
       const id = lastId;
       const arrivedAt = performance.now();
+      const pending: Pending = { id, request, call, sink, arrivedAt };
+      if (edge?.takes(request.payload) === true && atEdge.size < MAX_WAITING) {
+        atEdge.set(id, pending);
+        edge.add(jobOf(pending));
+        return () => {
+          atEdge.delete(id);
+          edge?.drop(id);
+        };
+      }
       policy.arrived(arrivedAt);
-      waiting.set(id, { id, request, call, sink, arrivedAt });
+      waiting.set(id, pending);
       // What came with one read goes together.
       soon ??= setImmediate(dispatch);
       return () => {
@@ -253,27 +265,12 @@ export function onnxRuntime(
       guard.stop();
       clearImmediate(soon);
       clearTimeout(later);
-      for (const pending of waiting.values()) answerCause(pending.sink, 503, stopping());
+      for (const pending of [...waiting.values(), ...atEdge.values()]) answerCause(pending.sink, 503, stopping());
       waiting.clear();
+      atEdge.clear();
       for (const slot of slots) clearTimeout(slot.timer);
       await Promise.all(slots.map((slot) => slot.worker?.stop()));
     },
-  };
-}
-
-/** Of a body that names its model itself. */
-const UNKNOWN_COSTS = { singleMs: undefined, maxRows: 1, fixedMs: 0 } as const;
-
-function jobOf({ id, call, request }: Pending): OnnxJob {
-  const { h } = request.head;
-  return {
-    id,
-    form: call.form,
-    model: call.model,
-    contentType: h["content-type"],
-    accept: h.accept,
-    jsonLength: h[JSON_LENGTH_HEADER],
-    payload: request.payload,
   };
 }
 
