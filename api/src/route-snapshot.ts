@@ -10,6 +10,8 @@ export const ReplicaRoute = Type.Object({
   framesSocket: Type.String(),
   /** proves that the socket belongs to this replica: compared with the scorer's HELLO */
   nonce: Type.String(),
+  /** it gets requests only once it has answered `GET /ready` with 200: nobody else has waited for that */
+  probe: Type.Optional(Type.Boolean()),
   /** Unix socket that answers `GET /_slipway/state`, for `/metrics` */
   httpSocket: Type.Optional(Type.String()),
 });
@@ -17,7 +19,7 @@ export type ReplicaRoute = Static<typeof ReplicaRoute>;
 
 /** How a service without replicas is woken: by the gateway itself, since no control plane may be alive then. */
 export const AsleepRoute = Type.Object({
-  /** the replica that will answer once it is started */
+  /** the replica that will answer once it is started; with `probe` */
   replica: ReplicaRoute,
   /** {@link StartFile} */
   startFile: Type.String(),

@@ -15,6 +15,7 @@ import {
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1000;
 const HELLO_TIMEOUT_MS = 2000;
+const PROBE_EVERY_MS = 20;
 /** An answer is user code's work: a whole one may not claim more memory than this. Longer answers come as streams. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
@@ -58,6 +59,8 @@ export class ReplicaConnection {
   #complained = false;
   #lastId = 0;
   #draining = false;
+  /** has said of itself that it is ready, if it must */
+  #proven = false;
   #retired = false;
   #holds = 0;
 
@@ -72,9 +75,14 @@ export class ReplicaConnection {
     return this.#state === "ready";
   }
 
-  /** False while connecting, draining or when the replica reads slower than the gateway writes. */
+  /** Nobody listens there at this moment. */
+  get refused(): boolean {
+    return this.#state === "waiting";
+  }
+
+  /** False while connecting, not ready yet, draining or when the replica reads slower than the gateway writes. */
   get available(): boolean {
-    return this.#state === "ready" && !this.#draining && this.#socket?.writableNeedDrain === false;
+    return this.#state === "ready" && this.#proven && !this.#draining && this.#socket?.writableNeedDrain === false;
   }
 
   /** Requests in work. */
@@ -108,6 +116,13 @@ export class ReplicaConnection {
       this.#holds -= 1;
       if (this.#holds === 0) socket?.resume();
     };
+  }
+
+  /** Tries again at once instead of after the pause. */
+  retry(): void {
+    if (this.#state !== "waiting") return;
+    clearTimeout(this.#timer);
+    this.#connect();
   }
 
   /** The route is gone. */
@@ -184,8 +199,30 @@ export class ReplicaConnection {
     this.#backoffMs = FIRST_BACKOFF_MS;
     this.#complained = false;
     this.#draining = false;
+    this.#proven = this.replica.probe !== true;
     this.#log.info("replica connected", { replica: this.replica.id });
-    this.#events.onAvailable();
+    if (this.#proven) this.#events.onAvailable();
+    else this.#probe();
+  }
+
+  #probe(): void {
+    const again = () => {
+      this.#timer = setTimeout(() => this.#probe(), PROBE_EVERY_MS);
+    };
+    this.send({
+      head: { m: "GET", p: "/ready", h: {}, i: "probe" },
+      body: [],
+      answered: (answer) => {
+        this.#proven = typeof answer !== "string" && answer.status === 200;
+        if (this.#proven) this.#events.onAvailable();
+        else again();
+      },
+      streamStarted: () => {},
+      streamData: () => {},
+      ended: again,
+      // The next connection asks anew.
+      lost: () => {},
+    });
   }
 
   #onClose(writer: FrameWriter, cause: string): void {

@@ -3,6 +3,7 @@ import type { Authorize } from "./credential.ts";
 import type { ServiceLoad } from "./service-load.ts";
 import type { ServiceMetrics } from "./service-metrics.ts";
 import type { ServiceQueue } from "./service-queue.ts";
+import type { Sleeper } from "./sleeper.ts";
 
 export interface RoutedService {
   readonly route: ServiceRoute;
@@ -10,6 +11,8 @@ export interface RoutedService {
   readonly queue: ServiceQueue;
   readonly load: ServiceLoad;
   readonly metrics: ServiceMetrics;
+  /** only of a service that sleeps */
+  readonly sleeper: Sleeper | undefined;
 }
 
 export interface RouteTable {

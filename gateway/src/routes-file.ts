@@ -46,6 +46,7 @@ function brokenRules(snapshot: RouteSnapshot): readonly string[] {
       if (replicas.has(id)) broken.push(`${at}/replicas has the id ${id} a second time`);
       replicas.add(id);
     }
+    if (service.asleep !== undefined && service.replicas.length > 0) broken.push(`${at}/asleep has replicas beside it`);
     if (service.certificate !== undefined && !/^[\w-]+\.pem$/.test(service.certificate.file)) {
       broken.push(`${at}/certificate/file is not the plain name of a .pem file`);
     }

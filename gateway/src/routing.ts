@@ -1,4 +1,5 @@
-import type { ReplicaRoute, RouteSnapshot, ServiceSignals } from "@slipway/api";
+import { isDeepStrictEqual } from "node:util";
+import type { ReplicaRoute, RouteSnapshot, ServiceRoute, ServiceSignals } from "@slipway/api";
 import { authorizeFor } from "./credential.ts";
 import type { Log } from "./log.ts";
 import { ReplicaPool } from "./replica-pool.ts";
@@ -8,6 +9,7 @@ import { ServiceLoad } from "./service-load.ts";
 import { ServiceMetrics } from "./service-metrics.ts";
 import { ServiceQueue } from "./service-queue.ts";
 import { readTokenKey } from "./service-token.ts";
+import { Sleeper } from "./sleeper.ts";
 
 /** How long a switch waits for the first new replica of each service that changes. */
 const CONNECT_BEFORE_SWITCH_MS = 2000;
@@ -77,6 +79,7 @@ export class Routing {
 
   /** Ends every connection, whatever is in work. */
   close(): void {
+    for (const { sleeper } of this.#table?.services.values() ?? []) sleeper?.stop();
     this.#pool.close();
   }
 
@@ -87,22 +90,50 @@ export class Routing {
     const before = this.#table?.services ?? new Map<string, RoutedService>();
     const services = new Map<string, RoutedService>();
     for (const route of snapshot.services) {
-      const { queue, load, metrics } = before.get(route.basePath) ?? {
+      const { queue, load, metrics, ...old } = before.get(route.basePath) ?? {
         queue: new ServiceQueue(route),
         load: new ServiceLoad(performance.now()),
         metrics: new ServiceMetrics(),
+        sleeper: undefined,
       };
+      const sleeper = this.#sleeperOf(route, queue, old.sleeper);
       const authorize = authorizeFor(route, tokenKey, this.#allowOpen);
-      services.set(route.basePath, { route, queue, load, metrics, authorize });
+      services.set(route.basePath, { route, queue, load, metrics, sleeper, authorize });
     }
     this.#table = createRouteTable(snapshot.version, services);
-    for (const { route, queue } of services.values()) {
+    const kept: ReplicaRoute[] = [];
+    for (const { route, queue, sleeper } of services.values()) {
+      const replicas = sleeper?.connection === undefined ? route.replicas : [sleeper.asleep.replica];
+      kept.push(...replicas);
       queue.update(
         route,
-        route.replicas.map((replica) => this.#pool.serve(replica, () => queue.pump())),
+        replicas.map((replica) => this.#pool.serve(replica, () => queue.pump())),
+        () => sleeper?.wake(),
       );
     }
-    for (const [basePath, { queue }] of before) if (!services.has(basePath)) queue.close();
-    this.#pool.keepOnly(snapshot.services.flatMap((route): readonly ReplicaRoute[] => route.replicas));
+    for (const [basePath, { queue, sleeper }] of before) {
+      if (services.has(basePath)) continue;
+      queue.close();
+      sleeper?.stop();
+    }
+    this.#pool.keepOnly(kept);
+  }
+
+  /** The old one as long as the same replica sleeps: it may be waking it. */
+  #sleeperOf({ asleep, name }: ServiceRoute, queue: ServiceQueue, old: Sleeper | undefined): Sleeper | undefined {
+    if (old !== undefined && isDeepStrictEqual(old.asleep, asleep)) return old;
+    old?.stop();
+    if (asleep === undefined) return undefined;
+    return new Sleeper({
+      service: name,
+      asleep,
+      connect: () => {
+        const connection = this.#pool.serve(asleep.replica, () => queue.pump());
+        queue.offer(connection);
+        return connection;
+      },
+      wanted: () => queue.depth > 0,
+      log: this.#log,
+    });
   }
 }

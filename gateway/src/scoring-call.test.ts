@@ -28,6 +28,7 @@ test("a request that no byte was written of goes to another replica; a written o
     route,
     queue,
     authorize: () => undefined,
+    sleeper: undefined,
     load: new ServiceLoad(performance.now()),
     metrics: new ServiceMetrics(),
   };

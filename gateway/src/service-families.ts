@@ -62,6 +62,12 @@ export function serviceFamilies(services: readonly RoutedService[], unrouted: Se
       samples: gauge(({ queue }) => queue.connected),
     },
     {
+      name: "slipway_service_asleep",
+      type: "gauge",
+      help: "1 while a service has no replicas and wakes at its next request.",
+      samples: gauge(({ sleeper }) => (sleeper === undefined ? 0 : 1)),
+    },
+    {
       name: "slipway_service_revision",
       type: "gauge",
       help: "Number of the revision that serves.",

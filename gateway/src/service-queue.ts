@@ -4,6 +4,7 @@ import type { ReplicaConnection } from "./replica-connection.ts";
 
 /** Requests that may wait for each slot. More would only wait longer than their callers do. */
 const WAITING_PER_SLOT = 100;
+const DID_NOT_WAKE = "it was asleep and its replica did not become ready in time; the logs of the service tell why";
 
 /** A request that waits for a replica. One of the two is called, once, unless it leaves before. */
 export interface Waiting {
@@ -21,6 +22,7 @@ export class ServiceQueue {
   #replicas: readonly ReplicaConnection[] = [];
   #turn = 0;
   #closed = false;
+  #wake: () => void = () => {};
   /** Oldest first; who left in between is deleted, which a Map does without moving the others. */
   readonly #waiting = new Map<Waiting, NodeJS.Timeout>();
 
@@ -42,9 +44,18 @@ export class ServiceQueue {
     return this.#route.revision;
   }
 
-  update(route: ServiceRoute, replicas: readonly ReplicaConnection[]): void {
+  /** @param wake called when a request waits: the service may be asleep */
+  update(route: ServiceRoute, replicas: readonly ReplicaConnection[], wake: () => void = () => {}): void {
     this.#route = route;
     this.#replicas = replicas;
+    this.#wake = wake;
+    this.pump();
+    if (this.depth > 0) wake();
+  }
+
+  /** The one replica of a service that was asleep. */
+  offer(replica: ReplicaConnection): void {
+    this.#replicas = [replica];
     this.pump();
   }
 
@@ -76,12 +87,15 @@ export class ServiceQueue {
       waiting.refused(refusal);
       return;
     }
-    const waitMs = this.#route.maxQueueWaitMs;
+    const { asleep, maxQueueWaitMs } = this.#route;
+    const awake = asleep === undefined || this.#replicas.some(({ available }) => available);
+    const waitMs = awake ? maxQueueWaitMs : asleep.wakeTimeoutMs;
     const timer = setTimeout(() => {
       this.leave(waiting);
       waiting.refused(this.#waitedInVain(waitMs));
     }, waitMs);
     this.#waiting.set(waiting, timer);
+    this.#wake();
   }
 
   /** The caller is gone. */
@@ -116,7 +130,8 @@ export class ServiceQueue {
   }
 
   #waitedInVain(waitMs: number): Refusal {
-    const { name, unavailableReason } = this.#route;
+    const { name, asleep } = this.#route;
+    const unavailableReason = asleep === undefined ? this.#route.unavailableReason : DID_NOT_WAKE;
     return this.#replicas.some(({ ready }) => ready)
       ? queueWaitOver(name, waitMs, this.depth)
       : serviceUnavailable(name, unavailableReason, waitMs);
