@@ -2,7 +2,6 @@
 
 usage: triton_clients.py GATEWAY_HOST_AND_PORT CA_FILE (SERVICE KEY)...
 """
-import ssl
 import sys
 
 import numpy as np
@@ -21,7 +20,7 @@ def http_client(service):
     return triton_http.InferenceServerClient(
         "%s/api/v1/service/%s" % (gateway, service),
         ssl=True,
-        ssl_context_factory=lambda: ssl.create_default_context(cafile=ca),
+        ssl_options={"ca_certs": ca},
     )
 
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -62,4 +62,28 @@ describe.skipIf(python === "")("the Open Inference Protocol", () => {
       expect([response.status, await response.text()], name).toEqual([200, "31,302\n64,605\n"]);
     }
   });
+});
+
+test("the curl line of examples/onnx answers as the page says", async () => {
+  const example = join(repository, "examples/onnx");
+  const page = await readFile(join(example, "README.md"), "utf8");
+  const [, line = "", answer = ""] = /```sh\n(curl [\s\S]+?)\n```\n\n```json\n([\s\S]+?)\n```/.exec(page) ?? [];
+  const slipway = await startInstallation();
+  try {
+    const deployed = await slipway.slipway(["service", "deploy", "iris", "--model", join(example, "iris.onnx")]);
+    expect(deployed.code, deployed.output).toBe(0);
+    const here = line
+      .replace("~/.slipway", slipway.dataFolder)
+      .replace("https://localhost:8444", slipway.gatewayUrl)
+      .replace("curl", "curl --silent");
+    const { stdout, output } = await run(["sh", "-c", here]);
+    const shown = JSON.parse(answer);
+    const [label, probabilities] = shown.outputs;
+    const got = JSON.parse(stdout);
+    expect(got, output).toMatchObject({ ...shown, outputs: [label, { ...probabilities, data: expect.any(Array) }] });
+    const rounded = got.outputs[1].data.map((value: number) => Math.round(value * 100) / 100);
+    expect(rounded).toEqual(probabilities.data);
+  } finally {
+    await slipway.dispose();
+  }
 });
