@@ -116,6 +116,11 @@ class FrameSocket(object):
             raise Disconnected()
 
 
+def events(frames):
+    """The JSON values of the EVENT frames among these."""
+    return [json.loads(bytes(body).decode("utf-8")) for _, kind, body in frames if kind == EVENT]
+
+
 def taken_bytes(body):
     """What a TAKEN frame tells."""
     return _LENGTH.unpack(body)[0]

@@ -9,25 +9,49 @@ import threading
 import time
 import traceback
 
+from .output import move_high
+
 # How long the program's own threads and exit handlers may take after the scorer closed the socket in peace.
 EXIT_SECONDS = 1.5
 
 
-def die_with_scorer(scorer_fd, worker):
+class Watch(object):
     """Ends this process, and what the script started, when the scorer closes the socket: also in the middle of run()."""
-    poll = select.poll()
-    # Not for data, which the main thread takes: only for the end of the connection.
-    poll.register(scorer_fd, getattr(select, "POLLRDHUP", 0))
-    poll.poll()
-    if not worker.in_user_code:
-        time.sleep(EXIT_SECONDS)
-    os.killpg(0, signal.SIGKILL)
+
+    def __init__(self, scorer_fd, worker):
+        self._scorer_fd = scorer_fd
+        self._worker = worker
+        self._dismissed, self._dismiss = (_moved_high(fd) for fd in os.pipe())
+        self._thread = threading.Thread(target=self._watch, name="slipway-watch", daemon=True)
+        self._thread.start()
+
+    def dismiss(self):
+        os.close(self._dismiss)
+        self._thread.join()
+        os.close(self._dismissed)
+
+    def _watch(self):
+        poll = select.poll()
+        # Not for data, which the main thread takes: only for the end of the connection.
+        poll.register(self._scorer_fd, getattr(select, "POLLRDHUP", 0))
+        poll.register(self._dismissed, 0)
+        if any(fd == self._dismissed for fd, _ in poll.poll()):
+            return
+        if not self._worker.in_user_code:
+            time.sleep(EXIT_SECONDS)
+        os.killpg(0, signal.SIGKILL)
 
 
-def stay_out_of_children(scorer):
+def _moved_high(fd):
+    high = move_high(fd)
+    os.close(fd)
+    return high
+
+
+def stay_out_of_children(worker):
     """A process that the script forks must neither answer in our name nor keep the connection open after our end."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=scorer.close)
+        os.register_at_fork(after_in_child=worker.close_in_child)
 
 
 def leave():

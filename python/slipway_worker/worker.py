@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 import socket
-import threading
 import time
 
 from . import frame_socket
@@ -14,10 +13,11 @@ from .answers import Answers, ScoringTimeout
 from .call_style import choose_call_style, is_asynchronous
 from .causes import CauseFinder
 from .entry_script import load_entry_script
-from .lifeline import die_with_scorer, leave, stay_out_of_children
+from .lifeline import Watch, leave, stay_out_of_children
 from .output import move_high, prepare_output, say
 from .schema import describe_entry_script
 from .serial import SerialServer
+from .template import Template, Unsafe, close_seat, open_descriptors, require_forkable, take_seat
 
 SCORER_FD = 3
 
@@ -26,10 +26,8 @@ def main():
     prepare_output()
     scorer_fd = move_high(SCORER_FD)
     os.close(SCORER_FD)
-    frames = frame_socket.FrameSocket(socket.socket(fileno=scorer_fd))
-    stay_out_of_children(frames)
-    worker = Worker(frames)
-    threading.Thread(target=die_with_scorer, args=(scorer_fd, worker), name="slipway-watch", daemon=True).start()
+    worker = Worker(frame_socket.FrameSocket(socket.socket(fileno=scorer_fd)))
+    stay_out_of_children(worker)
     try:
         worker.live()
     except frame_socket.Disconnected:
@@ -40,18 +38,26 @@ def main():
 class Worker(object):
     def __init__(self, frames):
         self._frames = frames
+        self._is_template = False
         self.in_user_code = True
         self._loop = None
+        self._watch = Watch(frames.fileno(), self)
 
     def live(self):
-        start = self._handshake()
+        self._greet()
+        start = self._start_order()
         for library in ("OMP", "OPENBLAS", "MKL"):
             # Here and not in the environment of the process, which a sandbox may replace.
             os.environ.setdefault(library + "_NUM_THREADS", str(start["threads"]))
         self._causes = CauseFinder(start["appRoot"], start["entryScript"])
-        # A thread of its own in C: it can tell where the script hangs even while that holds the interpreter's lock.
-        faulthandler.dump_traceback_later(start["startTimeoutMs"] / 1000.0)
-        report = self._start_script(start)
+        self._must_start_in(start["startTimeoutMs"])
+        seats = start.get("seats", [])
+        descriptors = open_descriptors() if seats else None
+        report = self._import_script(start)
+        if report is None and seats:
+            self._share(start, descriptors)
+        if report is None:
+            report = self._init_script(start)
         faulthandler.cancel_dump_traceback_later()
         self.in_user_code = "failed" in report
         self._frames.put_event(report)
@@ -84,38 +90,72 @@ class Worker(object):
             asyncio.set_event_loop(self._loop)
         return self._loop
 
-    def _handshake(self):
+    def close_in_child(self):
+        if not self._is_template:
+            self._frames.close()
+
+    def _greet(self):
         hello = {"protocol": frame_socket.PROTOCOL_VERSION, "role": "worker"}
         self._frames.put(frame_socket.HELLO, 0, json.dumps(hello).encode("ascii"))
         self._frames.flush()
-        while True:
-            for _, kind, body in self._frames.receive():
-                if kind == frame_socket.EVENT:
-                    return json.loads(body.decode("utf-8"))["start"]
 
-    def _start_script(self, start):
-        """Imports the script and calls init(). The event that tells the scorer how it went."""
-        app_root = start["appRoot"]
-        timings = {}
+    def _start_order(self):
+        while True:
+            for event in frame_socket.events(self._frames.receive()):
+                return event["start"]
+
+    def _must_start_in(self, milliseconds):
+        # A thread of its own in C: it can tell where the script hangs even while that holds the interpreter's lock.
+        faulthandler.dump_traceback_later(milliseconds / 1000.0)
+
+    def _import_script(self, start):
+        """@returns the event that tells the scorer of a failure, or nothing"""
+        self._timings = {}
         try:
             self._stage("import")
             began = time.monotonic()
-            os.chdir(app_root)
-            self._script = load_entry_script(app_root, start["entryScript"])
+            os.chdir(start["appRoot"])
+            self._script = load_entry_script(start["appRoot"], start["entryScript"])
             self._call = choose_call_style(self._script.run)
-            timings["import"] = _milliseconds_since(began)
+            self._timings["import"] = _milliseconds_since(began)
         except BaseException as error:
             return _start_failure(self._causes.of_import(error))
+        return None
+
+    def _share(self, start, descriptors):
+        """Where it is safe, this process becomes the template of the workers, and this returns in each of those."""
+        faulthandler.cancel_dump_traceback_later()
+        self._watch.dismiss()
+        try:
+            require_forkable(descriptors)
+        except Unsafe as reason:
+            for seat in start["seats"]:
+                close_seat(seat)
+            self._frames.put_event({"alone": str(reason)})
+        else:
+            self._is_template = True
+            self._frames.put_event({"template": True})
+            self._frames.flush()
+            seats = dict(enumerate(start["seats"]))
+            own = Template(self._frames, seats).serve()
+            self._frames = take_seat(own, seats, self._frames)
+            self._is_template = False
+            self._greet()
+        self._watch = Watch(self._frames.fileno(), self)
+        self._must_start_in(start["startTimeoutMs"])
+
+    def _init_script(self, start):
+        """Calls init(). @returns the event that tells the scorer how it went"""
         try:
             self._stage("init")
             began = time.monotonic()
             if self._script.init is not None:
                 self.finish(self._script.init())
-            timings["init"] = _milliseconds_since(began)
+            self._timings["init"] = _milliseconds_since(began)
         except BaseException as error:
             return _start_failure(self._causes.of_init(error))
-        ready = describe_entry_script(app_root, self._script.run)
-        ready["timings"] = timings
+        ready = describe_entry_script(start["appRoot"], self._script.run)
+        ready["timings"] = self._timings
         if is_asynchronous(self._script.run):
             from .concurrent import REQUESTS_AT_ONCE
 

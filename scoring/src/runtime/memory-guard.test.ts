@@ -36,7 +36,7 @@ describe.each([
 
 it("watches the workers when the cgroup cannot be used", async () => {
   let used = 0;
-  const worker = { pid: process.pid, kill: (bytes: number) => (used = bytes) };
+  const worker = { bytes: () => process.memoryUsage().rss, kill: (bytes: number) => (used = bytes) };
   const cgroup = join(folder, "missing");
   const guard = memoryGuard({ memoryGuard: "cgroup-v2", cgroup, memoryLimitBytes: 1024 }, log, () => [worker]);
   guard.admit(process.pid);
@@ -50,7 +50,7 @@ it("leaves workers within the limit alone", async () => {
   const killed: number[] = [];
   const workers = () => {
     looked += 1;
-    return [{ pid: process.pid, kill: (bytes: number) => killed.push(bytes) }];
+    return [{ bytes: () => process.memoryUsage().rss, kill: (bytes: number) => killed.push(bytes) }];
   };
   const guard = memoryGuard({ memoryGuard: "watchdog", memoryLimitBytes: 1e12 }, log, workers);
   await expect.poll(() => looked).toBeGreaterThan(1);

@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
 import type { RotatingLog } from "../rotating-log.ts";
-import { residentBytes } from "./process-memory.ts";
 
 /** Fast enough for a model that is loaded, too slow for an array that fills the machine at once: the best without a cgroup. */
 const WATCH_MS = 250;
@@ -16,7 +15,7 @@ export interface MemoryGuard {
 }
 
 export interface WatchedWorker {
-  readonly pid: number;
+  bytes(): number;
   kill(usedBytes: number): void;
 }
 
@@ -35,7 +34,7 @@ export function memoryGuard(
   const watch = () => {
     if (timer !== undefined || limit === undefined) return;
     timer = setInterval(() => {
-      const sizes = workers().map((worker) => ({ worker, bytes: residentBytes(worker.pid) }));
+      const sizes = workers().map((worker) => ({ worker, bytes: worker.bytes() }));
       const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
       if (total <= limit) return;
       const largest = sizes.reduce((a, b) => (b.bytes > a.bytes ? b : a));

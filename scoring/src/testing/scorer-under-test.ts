@@ -155,6 +155,15 @@ function contentOf(file: string): string {
   }
 }
 
+/** A zombie has ended, although it still has its number. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
 /** Tries until it does not throw; after the deadline the last error is the test's error. */
 export async function eventually<T>(attempt: () => Promise<T> | T, deadlineMs = 30_000): Promise<T> {
   const end = performance.now() + deadlineMs;

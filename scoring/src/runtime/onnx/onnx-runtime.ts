@@ -6,6 +6,7 @@ import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { onnxTimeout, outOfMemory, queueFull, stillStarting, stopping } from "../../scorer-errors.ts";
 import { memoryGuard } from "../memory-guard.ts";
+import { residentBytes } from "../process-memory.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import { batchPolicy } from "./batch-policy.ts";
 import { type EdgeModels, openEdgeModels } from "./edge-models.ts";
@@ -56,7 +57,10 @@ export function onnxRuntime(
 
   // The models live in this process: memory that they took comes back only with its end.
   const guard = memoryGuard(config, log, () => [
-    { pid: process.pid, kill: (used) => fail(outOfMemory("The scorer", config.memoryLimitBytes, used)) },
+    {
+      bytes: () => residentBytes(process.pid),
+      kill: (used) => fail(outOfMemory("The scorer", config.memoryLimitBytes, used)),
+    },
   ]);
   const fail = (cause: Cause) => {
     log.write("scorer", cause.message);

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { eventually } from "../../testing/scorer-under-test.ts";
+import { eventually, isRunning } from "../../testing/scorer-under-test.ts";
 import { startedScorers } from "../../testing/started-scorers.ts";
 
 const scorers = startedScorers();
@@ -214,15 +214,6 @@ describe("the end of the scorer", () => {
     await eventually(() => expect(isRunning(pid)).toBe(false));
   });
 });
-
-/** A zombie has ended, although it still has its number. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
-  } catch {
-    return false;
-  }
-}
 
 function isWritable(folder: string): boolean {
   try {

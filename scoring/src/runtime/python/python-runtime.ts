@@ -6,12 +6,12 @@ import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
 import { InputError } from "../../tensor/tensor.ts";
 import { memoryGuard } from "../memory-guard.ts";
-import { residentBytes } from "../process-memory.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import { pythonSwagger } from "./python-swagger.ts";
-import { type PythonWorker, type ReadyReport, startPythonWorker } from "./python-worker.ts";
+import type { PythonWorker, ReadyReport } from "./python-worker.ts";
 import { describeSchema } from "./script-schema.ts";
 import { translateCall } from "./translated-call.ts";
+import { workerStarter } from "./worker-starter.ts";
 
 interface Pending {
   readonly id: number;
@@ -73,30 +73,37 @@ export function pythonRuntime(
     slots.flatMap(({ name, worker }) =>
       worker === undefined
         ? []
-        : [{ pid: worker.pid, kill: (used) => worker.kill(outOfMemory(name, config.memoryLimitBytes, used)) }],
+        : [
+            {
+              bytes: worker.memoryBytes,
+              kill: (used) => worker.kill(outOfMemory(name, config.memoryLimitBytes, used)),
+            },
+          ],
     ),
+  );
+  const starter = workerStarter(
+    { config, runtime, log, admit: guard.admit, takeKernelKill: guard.takeKernelKill },
+    runtime,
+    config.workers,
   );
 
   const startWorker = (slot: Slot) => {
     slot.phase = "starting";
     slot.readyAt = undefined;
-    slot.worker = startPythonWorker(
-      { config, runtime, name: slot.name, log, admit: guard.admit, takeKernelKill: guard.takeKernelKill },
-      {
-        ready(told) {
-          slot.phase = "ready";
-          slot.readyAt = performance.now();
-          slot.crashes = 0;
-          slot.requestsAtOnce = told.requestsAtOnce;
-          everReady = true;
-          report = told;
-          log.write("scorer", `${slot.name} is ready (${describeTimings(told.timings)}).`);
-          dispatch();
-        },
-        answer: (id, kind, body) => onAnswer(slot, id, kind, body),
-        gone: (cause, startFailed) => onGone(slot, cause, startFailed),
+    slot.worker = starter.start(slot.name, {
+      ready(told) {
+        slot.phase = "ready";
+        slot.readyAt = performance.now();
+        slot.crashes = 0;
+        slot.requestsAtOnce = told.requestsAtOnce;
+        everReady = true;
+        report = told;
+        log.write("scorer", `${slot.name} is ready (${describeTimings(told.timings)}).`);
+        dispatch();
       },
-    );
+      answer: (id, kind, body) => onAnswer(slot, id, kind, body),
+      gone: (cause, startFailed) => onGone(slot, cause, startFailed),
+    });
   };
 
   const onAnswer = (slot: Slot, id: number, kind: FrameKind, body: Uint8Array) => {
@@ -195,7 +202,7 @@ export function pythonRuntime(
         pid: worker?.pid ?? 0,
         phase,
         restarts,
-        memoryBytes: worker === undefined ? 0 : residentBytes(worker.pid),
+        memoryBytes: worker?.memoryBytes() ?? 0,
       })),
       timings: { ...report?.timings },
       ...(report?.sampleInput !== undefined && { sampleInput: report.sampleInput }),
@@ -269,6 +276,7 @@ export function pythonRuntime(
       waiting.clear();
       for (const slot of slots) clearTimeout(slot.timer);
       await Promise.all(slots.map((slot) => slot.worker?.stop()));
+      await starter.stop();
     },
   };
 }

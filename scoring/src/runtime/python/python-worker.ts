@@ -1,20 +1,24 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { Cause, FRAME_PROTOCOL_VERSION, type Frame, FrameKind, type ScorerConfig, shapeProblems } from "@slipway/api";
-import { type FrameConnection, frameConnection } from "../../frame-connection.ts";
+import { frameConnection } from "../../frame-connection.ts";
 import { decodeJson } from "../../frame-message.ts";
 import { eachLine } from "../../line-splitter.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, startTimeout, workerCrashed, workerNotStarted } from "../../scorer-errors.ts";
 import { StackDump } from "./stack-dump.ts";
-import { workerProgram } from "./worker-path.ts";
+import type { PythonRuntimeConfig, WorkerProcess } from "./worker-process.ts";
+import type { ForkEvent, ForkOrder } from "./worker-template.ts";
 
 export interface PythonWorkerOptions {
   readonly config: ScorerConfig;
-  readonly runtime: Extract<ScorerConfig["runtime"], { kind: "python" }>;
+  readonly runtime: PythonRuntimeConfig;
   /** `worker-1`, for log and messages */
   readonly name: string;
   readonly log: RotatingLog;
+  /** what the process is told first: to import the script, perhaps for others too (`seats`), or nothing, as it was forked from one that has */
+  readonly order:
+    | { readonly kind: "start"; readonly seats?: readonly (readonly number[])[] }
+    | { readonly kind: "forked"; readonly interpreterMs: number };
   /** called with the new process before it can have done much */
   admit(pid: number): void;
   /** true when the kernel killed somebody for memory */
@@ -22,6 +26,11 @@ export interface PythonWorkerOptions {
 }
 
 export interface PythonWorkerHandlers {
+  /** It was offered seats and will fork workers into them. `interpreterMs`: its own start. */
+  template?(interpreterMs: number): void;
+  /** It was offered seats and goes on without them. */
+  alone?(reason: string): void;
+  fork?(event: ForkEvent): void;
   ready(report: ReadyReport): void;
   answer(id: number, kind: FrameKind, body: Uint8Array): void;
   /** Once: the process has ended, or could not be started. `startFailed`: starting it again would end in the same way. */
@@ -41,6 +50,9 @@ export interface ReadyReport {
 
 export interface PythonWorker {
   readonly pid: number;
+  memoryBytes(): number;
+  /** For a template. */
+  order(order: ForkOrder): void;
   send(id: number, kind: FrameKind, body: Uint8Array): void;
   /** Lets it end in peace, for two seconds. Resolves when the process is gone and its last words are in the log. */
   stop(): Promise<void>;
@@ -57,26 +69,23 @@ const STOP_MS = 2_000;
 const STACKS_WAIT_MS = 2_000;
 const STACKS_QUIET_MS = 150;
 
-/** Starts one Python process that hosts the script. Its output goes to the log, frames through its file descriptor 3. */
-export function startPythonWorker(options: PythonWorkerOptions, handlers: PythonWorkerHandlers): PythonWorker {
-  const { config, runtime, name, log } = options;
+/** Brings up the worker that a new process is to be. Its output goes to the log. */
+export function startPythonWorker(
+  child: WorkerProcess,
+  options: PythonWorkerOptions,
+  handlers: PythonWorkerHandlers,
+): PythonWorker {
+  const { config, runtime, name, log, order } = options;
   const startedAt = performance.now();
-  const [program = "", ...args] = runtime.command;
-  const child = spawn(program, [...args, workerProgram], {
-    env: runtime.env,
-    // Its own group, so that what the script starts can be ended with it.
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
-
   const tail: string[] = [];
   const stacks = new StackDump();
   let stage = "starting the interpreter";
-  let interpreterMs = 0;
+  let interpreterMs = order.kind === "forked" ? order.interpreterMs : 0;
   let isReady = false;
   let known: { cause: Cause; startFailed: boolean } | undefined;
   let gone = false;
   const ended = Promise.withResolvers<void>();
+  const disconnected = Promise.withResolvers<void>();
 
   const end = (cause: Cause, startFailed: boolean) => {
     if (gone) return;
@@ -88,7 +97,7 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
   };
   const kill = (cause: Cause, startFailed = false) => {
     known ??= { cause, startFailed };
-    killGroup(child);
+    child.kill();
   };
   const takeEvent = (event: WorkerEvent) => {
     if (event.stage !== undefined) {
@@ -108,6 +117,13 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
       // It ends by itself; threads that the script left behind must not keep it.
       connection?.end();
     }
+    if (event.alone !== undefined) handlers.alone?.(event.alone);
+    if (event.template === true) {
+      clearTimeout(deadline);
+      stage = "waiting to be forked";
+      handlers.template?.(interpreterMs);
+    }
+    handlers.fork?.(event);
   };
   const takeFrame = ({ id, kind, body }: Frame) => {
     if (kind === FrameKind.HELLO) return;
@@ -131,21 +147,30 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
   };
   let deadline = setTimeout(onDeadline, config.startTimeoutMs);
 
-  if (child.pid !== undefined) options.admit(child.pid);
   if (child.stdout !== null) eachLine(child.stdout, takeLine("stdout"));
   if (child.stderr !== null) eachLine(child.stderr, takeLine("stderr"));
-  const connection = channel(child, takeFrame, (error) => {
-    // Without its socket a worker is of no use; mostly it is ending already and its exit says why.
-    if (error !== undefined) log.write("scorer", `${name}: ${error.message}`);
-    setTimeout(() => killGroup(child), STOP_MS).unref();
-  });
+  const connection =
+    child.socket &&
+    frameConnection(child.socket, {
+      frame: takeFrame,
+      closed(error) {
+        disconnected.resolve();
+        // Without its socket a worker is of no use; mostly it is ending already and its exit says why.
+        if (error !== undefined) log.write("scorer", `${name}: ${error.message}`);
+        setTimeout(child.kill, STOP_MS).unref();
+      },
+    });
   connection?.send(0, FrameKind.HELLO, json({ protocol: FRAME_PROTOCOL_VERSION, role: "scorer" }));
-  connection?.send(0, FrameKind.EVENT, json({ start: startOrder(config, runtime) }));
+  if (order.kind === "start") {
+    connection?.send(0, FrameKind.EVENT, json({ start: startOrder(config, runtime, order.seats) }));
+  }
 
-  child.on("error", (error) => end(workerNotStarted(program, error), true));
-  // `close`, not `exit`: its last words have been read then. What it started may hold its pipes open, so not for ever.
-  child.on("exit", (exitCode, signal) => {
-    killRest(child);
+  child.onEnd((how) => {
+    if ("notStarted" in how) {
+      end(workerNotStarted(runtime.command[0] ?? "", how.notStarted), true);
+      return;
+    }
+    const { exitCode, signal } = how;
     const report = () => {
       const killed = signal === "SIGKILL" || exitCode === 137;
       if (known === undefined && killed && options.takeKernelKill()) {
@@ -154,40 +179,69 @@ export function startPythonWorker(options: PythonWorkerOptions, handlers: Python
       if (known !== undefined) end(known.cause, known.startFailed);
       else end(workerCrashed(name, { exitCode, signal, tail, stage }), false);
     };
-    child.once("close", report);
+    // Its last answers and words first. What it started may hold its pipes open, so not for ever.
+    void Promise.all([disconnected.promise, wholeOutput(child.stdout), wholeOutput(child.stderr)]).then(report);
     setTimeout(report, LAST_WORDS_MS).unref();
   });
 
   return {
-    pid: child.pid ?? 0,
+    get pid() {
+      return child.pid;
+    },
+    memoryBytes: child.memoryBytes,
+    order: (forkOrder) => connection?.send(0, FrameKind.EVENT, json(forkOrder)),
     send: (id, kind, body) => connection?.send(id, kind, body),
     kill,
     async stop() {
       if (gone) return;
       connection?.end();
-      const force = setTimeout(() => killGroup(child), STOP_MS);
+      const force = setTimeout(child.kill, STOP_MS);
       await ended.promise;
       clearTimeout(force);
     },
   };
 }
 
+function wholeOutput(stream: Readable | null): Promise<void> {
+  if (stream === null || stream.readableEnded || stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("end", resolve);
+    stream.once("close", resolve);
+  });
+}
+
 const STAGES: Readonly<Record<string, string>> = { import: "importing the script", init: "running init()" };
 
-interface WorkerEvent {
+interface WorkerEvent extends ForkEvent {
   readonly stage?: string;
   readonly ready?: ReadyReport;
   readonly failed?: Cause;
+  readonly template?: true;
+  readonly alone?: string;
 }
 
 /** The worker shares its process with the user's code: what it says is checked. */
 function workerEvent(value: unknown): WorkerEvent {
-  const { stage, ready, failed } = Object(value) as Record<string, unknown>;
+  const { stage, ready, failed, template, alone, forked, ended } = Object(value) as Record<string, unknown>;
   return {
     ...(typeof stage === "string" && { stage }),
     ...(isReport(ready) && { ready }),
     ...(isCause(failed) && { failed }),
+    ...(template === true && { template }),
+    ...(typeof alone === "string" && { alone }),
+    ...(isForked(forked) && { forked }),
+    ...(isEnded(ended) && { ended }),
   };
+}
+
+function isForked(value: unknown): value is NonNullable<ForkEvent["forked"]> {
+  const { seat, pid } = Object(value) as Record<string, unknown>;
+  return Number.isInteger(seat) && Number.isInteger(pid);
+}
+
+function isEnded(value: unknown): value is NonNullable<ForkEvent["ended"]> {
+  const { seat, signal, exitCode } = Object(value) as Record<string, unknown>;
+  return Number.isInteger(seat) && (typeof signal === "string" || Number.isInteger(exitCode));
 }
 
 function isCause(value: unknown): value is Cause {
@@ -200,7 +254,7 @@ function isReport(value: unknown): value is ReadyReport {
   return typeof timings === "object" && timings !== null && (requestsAtOnce === undefined || isCount);
 }
 
-function startOrder(config: ScorerConfig, runtime: PythonWorkerOptions["runtime"]) {
+function startOrder(config: ScorerConfig, runtime: PythonRuntimeConfig, seats: readonly unknown[] | undefined) {
   return {
     appRoot: runtime.appRoot,
     entryScript: runtime.entryScript,
@@ -208,31 +262,8 @@ function startOrder(config: ScorerConfig, runtime: PythonWorkerOptions["runtime"
     startTimeoutMs: config.startTimeoutMs,
     scoringTimeoutMs: config.scoringTimeoutMs,
     legacyStatusCodes: config.legacyStatusCodes,
+    ...(seats !== undefined && { seats }),
   };
-}
-
-function channel(
-  child: ChildProcess,
-  frame: (frame: Frame) => void,
-  closed: (error: Error | undefined) => void,
-): FrameConnection | undefined {
-  const socket = child.stdio[3];
-  if (child.pid === undefined || socket === null || socket === undefined) return undefined;
-  return frameConnection(socket as Socket, { frame, closed });
-}
-
-function killGroup(child: ChildProcess): void {
-  // Once it is reaped, its number may belong to somebody else.
-  if (child.exitCode === null && child.signalCode === null) killRest(child);
-}
-
-function killRest(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // Nobody of the group is left.
-  }
 }
 
 function json(value: unknown): Buffer {

@@ -10,7 +10,7 @@ Thread 0x00007f0c5c1c5740 (most recent call first):
   File "/opt/env/site-packages/library/core.py", line 17 in read
   File "/app/loader.py", line 9 in load
   File "/app/score.py", line 5 in init
-  File "/opt/slipway/slipway_worker/worker.py", line 120 in _start_script`;
+  File "/opt/slipway/slipway_worker/worker.py", line 120 in _init_script`;
 
 function dumpOf(text: string): StackDump {
   const dump = new StackDump();

@@ -3,6 +3,8 @@ import type { StackPlace } from "../../scorer-errors.ts";
 
 const START = /^Timeout \(/;
 const THREAD = /^(Thread|Current thread) 0x/;
+/** Of python/slipway_worker/worker.py: what runs while the script is imported and initialised. */
+const START_FUNCTIONS: ReadonlySet<string> = new Set(["_import_script", "_init_script"]);
 const FRAME = /^ {2}File "(.+)", line (\d+) in (.+)$/;
 
 /** Collects what Python's faulthandler writes between the other lines of standard error. */
@@ -40,7 +42,7 @@ export class StackDump {
       if (frame === null) threads.push([]);
       else threads.at(-1)?.push({ file: frame[1] ?? "", line: Number(frame[2]), name: frame[3] ?? "" });
     }
-    return threads.find((thread) => thread.some(({ name }) => name === "_start_script")) ?? threads.at(-1) ?? [];
+    return threads.find((thread) => thread.some(({ name }) => START_FUNCTIONS.has(name))) ?? threads.at(-1) ?? [];
   }
 }
 
