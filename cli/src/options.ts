@@ -28,6 +28,14 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+/** 0 or more. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("Give a whole number, 0 or more.");
+  return value;
+}
+
 /** A text given in place, or `@FILE` for the content of a file. */
 export async function inlineOrFile(text: string): Promise<string> {
   if (!text.startsWith("@")) return text;

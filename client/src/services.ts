@@ -15,6 +15,22 @@ export interface ServiceSettings {
   readonly memoryInGB?: number | undefined;
   /** whether callers need a key */
   readonly authEnabled?: boolean | undefined;
+  /** origins whose pages may call the service, or `*` */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** a fixed number; instead of `scaling` */
+  readonly replicas?: number | undefined;
+  /** the number of replicas follows the load */
+  readonly scaling?: ScalingSettings | undefined;
+}
+
+export interface ScalingSettings {
+  /** 0: none when nobody asks; the next request wakes the service */
+  readonly minReplicas?: number | undefined;
+  readonly maxReplicas?: number | undefined;
+  /** percent of the places for requests that should be taken; 70 if not given */
+  readonly targetUtilization?: number | undefined;
+  /** with `minReplicas` 0: so long without a request until the last replica goes; 300 if not given */
+  readonly idleSeconds?: number | undefined;
 }
 
 export interface NewService extends ServiceSettings {
@@ -77,6 +93,9 @@ export function createServices(http: Http, fetch: Fetch, address: WorkspaceAddre
           properties: service.properties ?? {},
           containerResourceRequirements: { cpu: service.cpu ?? null, memoryInGB: service.memoryInGB ?? null },
           authEnabled: service.authEnabled ?? false,
+          ...(service.corsOrigins === undefined ? {} : { corsOrigins: service.corsOrigins }),
+          ...(service.replicas === undefined ? {} : { numReplicas: service.replicas }),
+          ...(service.scaling === undefined ? {} : { autoScaler: service.scaling }),
           ...(service.overwrite === undefined ? {} : { overwrite: service.overwrite }),
         },
         ...options,
@@ -158,6 +177,12 @@ function patchOf(update: ServiceUpdate): { op: "replace"; path: string; value: u
     "/description": update.description,
     "/kvTags": update.tags,
     "/authEnabled": update.authEnabled,
+    "/corsOrigins": update.corsOrigins,
+    "/numReplicas": update.replicas,
+    "/autoScaler/minReplicas": update.scaling?.minReplicas,
+    "/autoScaler/maxReplicas": update.scaling?.maxReplicas,
+    "/autoScaler/targetUtilization": update.scaling?.targetUtilization,
+    "/autoScaler/idleSeconds": update.scaling?.idleSeconds,
     "/containerResourceRequirements/cpu": update.cpu,
     "/containerResourceRequirements/memoryInGB": update.memoryInGB,
   };

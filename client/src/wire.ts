@@ -36,6 +36,14 @@ export type Operation = WireOperation;
 /** The members beside the common part are those of a container instance. */
 export type Service = WireService & {
   readonly authEnabled?: boolean;
+  /** there unless it is one fixed replica; 0 while the service sleeps */
+  readonly numReplicas?: number;
+  readonly autoScaler?: {
+    readonly autoscaleEnabled: boolean;
+    readonly minReplicas: number;
+    readonly maxReplicas: number;
+    readonly idleSeconds: number;
+  };
   readonly containerResourceRequirements?: { readonly cpu: number | null; readonly memoryInGB: number | null };
 };
 

@@ -117,6 +117,8 @@ export class Routing {
       sleeper?.stop();
     }
     this.#pool.keepOnly(kept);
+    // Last, so that a connection that a sleeper opens now is not taken for one that has left the routes.
+    for (const { queue, sleeper } of services.values()) if (queue.depth > 0) sleeper?.wake();
   }
 
   /** The old one as long as the same replica sleeps: it may be waking it. */

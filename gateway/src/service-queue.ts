@@ -50,7 +50,6 @@ export class ServiceQueue {
     this.#replicas = replicas;
     this.#wake = wake;
     this.pump();
-    if (this.depth > 0) wake();
   }
 
   /** The one replica of a service that was asleep. */

@@ -38,8 +38,8 @@ class Sleepy implements AsyncDisposable {
   }
 
   /** Something else has changed. */
-  async publishAgain(): Promise<void> {
-    this.#write(true);
+  async publishAgain(nonce?: string): Promise<void> {
+    this.#write(true, nonce);
     await this.fixture.control("PUT", "/routes");
   }
 
@@ -51,8 +51,8 @@ class Sleepy implements AsyncDisposable {
     }
   }
 
-  #write(asleep: boolean): void {
-    const replica = { id: "sleepy", framesSocket: join(this.folder, "frames.sock"), nonce: "nonce-sleepy" };
+  #write(asleep: boolean, nonce = "nonce-sleepy"): void {
+    const replica = { id: "sleepy", framesSocket: join(this.folder, "frames.sock"), nonce };
     const route = this.fixture.route("sleepy", [], { maxQueueWaitMs: 500 });
     const sleeping = {
       replica: { ...replica, probe: true },
@@ -165,6 +165,22 @@ test("without its start file it cannot wake: told after the wake-up time; when t
   renameSync(`${sleepy.startFile}.away`, sleepy.startFile);
 
   expect((await next).status).toBe(200);
+});
+
+test("who waits for a replica that cannot be started gets the one that the control plane prepares instead", async () => {
+  await using sleepy = new Sleepy();
+  const fixture = await sleepy.start();
+  renameSync(sleepy.startFile, `${sleepy.startFile}.away`);
+  await sleepy.publishAgain("another");
+  const waiting = fixture.call(SCORE);
+  await eventually("it was tried", () =>
+    fixture.logged.some(({ message }) => message === "a service could not be woken"),
+  );
+
+  renameSync(`${sleepy.startFile}.away`, sleepy.startFile);
+  await sleepy.publishAgain();
+
+  expect((await waiting).status).toBe(200);
 });
 
 test("a caller who goes away before it wakes leaves nothing behind", async () => {

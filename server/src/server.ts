@@ -222,7 +222,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     }),
     ...room.definitions,
   );
-  const { services, credentials, reconciler } = room.connect(runner);
+  const { services, credentials, reconciler, autoscaler } = room.connect(runner);
 
   const ca = await readFile(certificates.files.caFile, "utf8");
   const registryPassword = (workspaceId: string, which: number) =>
@@ -292,6 +292,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   const renewal = setInterval(() => void renewCertificate(), RENEWAL_CHECK_MS);
   await runner.start();
   reconciler.start();
+  autoscaler.start();
 
   /** Open connections keep the old certificate; the gateway sees the new files by itself. */
   async function renewCertificate(): Promise<void> {
@@ -311,6 +312,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       clearInterval(renewal);
       await app.close();
       await runner.stop();
+      await autoscaler.stop();
       await reconciler.stop();
       if (stopServices) await reconciler.stopReplicas();
       await database.destroy();

@@ -44,6 +44,21 @@ export const ContainerResourceRequirements = Type.Object({
   memoryInGB: optional(Type.Number({ exclusiveMinimum: 0, maximum: 65536 })),
 });
 
+/** Wire contract, section 9.1. `minReplicas` 0 and `idleSeconds` are not in v1: no replicas after so long without a request. */
+export const AutoScaler = Type.Object(
+  {
+    autoscaleEnabled: optional(Type.Boolean()),
+    minReplicas: optional(Type.Integer({ minimum: 0, maximum: 100 })),
+    maxReplicas: optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    /** percent */
+    targetUtilization: optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    refreshPeriodInSeconds: optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    idleSeconds: optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
+  },
+  { additionalProperties: false },
+);
+export type AutoScaler = Static<typeof AutoScaler>;
+
 /** `POST services` (wire contract, sections 9.1 and 13.1). Members not named here are given back by reads or ignored. */
 export const CreateServiceBody = Type.Object({
   name: Type.String({ maxLength: 255 }),
@@ -57,6 +72,7 @@ export const CreateServiceBody = Type.Object({
   overwrite: optional(Type.Boolean()),
   keys: optional(Type.Object({ primaryKey: optional(Type.String()), secondaryKey: optional(Type.String()) })),
   containerResourceRequirements: optional(ContainerResourceRequirements),
+  autoScaler: optional(AutoScaler),
   numReplicas: optional(Type.Integer({ minimum: 1, maximum: 100 })),
   maxConcurrentRequestsPerContainer: optional(Type.Integer({ minimum: 1, maximum: 1000 })),
   maxQueueWaitMs: optional(Type.Integer({ minimum: 0, maximum: 3_600_000 })),

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { ServiceRequest } from "../deploy/deploy-service.ts";
-import { collect, collectTag, positiveNumber } from "../options.ts";
+import { collect, collectTag, positiveNumber, wholeNumber } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { colors } from "../terminal/colors.ts";
 import { describeService } from "../terminal/show-service.ts";
@@ -72,6 +72,15 @@ function requestOptions(command: Command): Command {
     .option("--memory <gigabytes>", "memory it may use", positiveNumber)
     .option("--auth", "callers need a key")
     .option("--no-auth", "callers need no key; only this machine is answered")
+    .option("--replicas <number>", "a fixed number of replicas", wholeNumber)
+    .option("--min-replicas <number>", "replicas follow the load, never fewer; 0: sleep when nobody asks", wholeNumber)
+    .option("--max-replicas <number>", "replicas follow the load, never more", wholeNumber)
+    .option(
+      "--idle-seconds <seconds>",
+      "with --min-replicas 0: sleep after so long without a request (300)",
+      wholeNumber,
+    )
+    .option("--cors <origin>", "pages of this origin may call it, or *; may be repeated", collect)
     .option("--description <text>")
     .option("-t, --tag <key=value>", "may be repeated", collectTag)
     .option("--sample-input <json>", "a request body, or @FILE: tried before traffic, and shown in the curl line");

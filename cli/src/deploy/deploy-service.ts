@@ -16,6 +16,11 @@ export interface ServiceRequest extends Omit<ImageToBuild, "models" | "tags"> {
   /** gigabytes */
   readonly memory?: number | undefined;
   readonly auth?: boolean | undefined;
+  readonly replicas?: number | undefined;
+  readonly minReplicas?: number | undefined;
+  readonly maxReplicas?: number | undefined;
+  readonly idleSeconds?: number | undefined;
+  readonly cors?: readonly string[] | undefined;
 }
 
 /** Builds the image if there is none, starts the service, and waits until it answers. */
@@ -50,7 +55,7 @@ export async function updateService(session: Session, request: ServiceRequest): 
     throw new CliError(
       "NothingToUpdate",
       "usage",
-      "Say what to change: --image, --model, --cpu, --memory, --auth, --description or --tag.",
+      "Say what to change: --image, --model, --cpu, --memory, --auth, --replicas, --cors, --description, --tag …",
     );
   return progress.step(`Update service ${request.name}`, async (step) => {
     const started = await client.services.update(request.name, update, { signal });
@@ -106,8 +111,19 @@ async function imageFor(session: Session, request: ServiceRequest): Promise<stri
 }
 
 function settingsOf(request: ServiceRequest) {
-  const { description, tag: tags, cpu, memory: memoryInGB, auth: authEnabled } = request;
-  return { description, tags, cpu, memoryInGB, authEnabled };
+  const { description, tag: tags, cpu, memory: memoryInGB, auth: authEnabled, replicas, cors: corsOrigins } = request;
+  return { description, tags, cpu, memoryInGB, authEnabled, replicas, corsOrigins, scaling: scalingOf(request) };
+}
+
+function scalingOf({ replicas, minReplicas, maxReplicas, idleSeconds }: ServiceRequest) {
+  if (minReplicas === undefined && maxReplicas === undefined && idleSeconds === undefined) return undefined;
+  if (replicas !== undefined)
+    throw new CliError(
+      "ReplicasAmbiguous",
+      "usage",
+      "Give either --replicas or --min-replicas and --max-replicas, not both.",
+    );
+  return { minReplicas, maxReplicas, idleSeconds };
 }
 
 /** What a model's owner gave as an example, else what the service itself gives, else a body of the usual form. */

@@ -15,6 +15,14 @@ export function serviceRow(service: Service): string[] {
   ];
 }
 
+/** "2 (1 to 4 by load)", "asleep (0 to 2 by load)"; nothing for the usual one. */
+function replicas({ numReplicas, autoScaler }: Service): string | undefined {
+  if (numReplicas === undefined) return undefined;
+  const now = numReplicas === 0 ? "asleep" : String(numReplicas);
+  if (autoScaler?.autoscaleEnabled !== true) return now;
+  return `${now} (${autoScaler.minReplicas} to ${autoScaler.maxReplicas} by load)`;
+}
+
 export function describeService(service: Service): string {
   const resources = service.containerResourceRequirements;
   return facts([
@@ -24,6 +32,7 @@ export function describeService(service: Service): string {
     ["Image", service.imageId],
     ["Scoring", printable(service.scoringUri)],
     ["Key needed", service.authEnabled === undefined ? undefined : service.authEnabled ? "yes" : "no"],
+    ["Replicas", replicas(service)],
     ["Resources", resources && `${resources.cpu ?? "default"} CPU, ${resources.memoryInGB ?? "default"} GB`],
     ["Description", service.description === null ? undefined : printable(service.description)],
     ["Tags", printable(tagList(service.kvTags))],

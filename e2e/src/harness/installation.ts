@@ -32,6 +32,8 @@ export interface Installation {
   python(script: string, args: readonly string[], options: RunOptions & { readonly cwd: string }): Promise<Finished>;
   /** SIGKILL to the control plane; the supervisor starts it again */
   killControlPlane(): Promise<void>;
+  /** SIGKILL to supervisor and control plane: only gateway and services live on, until `start` */
+  killAllButServing(): Promise<void>;
   health(): Promise<{ pid: number; startedAt: string }>;
   /** the gateway's process; throws while none answers */
   gatewayPid(): Promise<number>;
@@ -138,6 +140,11 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
     },
     async killControlPlane() {
       process.kill((await health()).pid, "SIGKILL");
+    },
+    async killAllButServing() {
+      const { pid } = await health();
+      up?.kill("SIGKILL");
+      process.kill(pid, "SIGKILL");
     },
     health,
     gatewayPid: () => gatewayPid(join(dataFolder, "gateway/control.sock")),

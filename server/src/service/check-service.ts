@@ -2,18 +2,20 @@ import { computeTypeUnknown, parseComputeType } from "../compute/index.ts";
 import type { Image, ImageReader } from "../image/index.ts";
 import type { Target } from "../target/target.ts";
 import type { Deployments } from "./deployments.ts";
-import { serviceNamePattern } from "./service.ts";
+import { type Scaling, serviceNamePattern } from "./service.ts";
 import {
   cpuNotAvailable,
   imageNotUsable,
   memoryNotAvailable,
+  scalingInvalid,
   serviceImageAmbiguous,
   serviceImageMissing,
   serviceNameInvalid,
+  settingUnsupported,
 } from "./service-errors.ts";
 import { checkKey } from "./service-keys.ts";
 import { gatewayProperties } from "./service-properties.ts";
-import type { CreateServiceRequest, RequestedSettings } from "./service-request.ts";
+import { type CreateServiceRequest, type RequestedSettings, serviceSettings } from "./service-request.ts";
 
 /** @throws {AppError} ServiceNameInvalid */
 export function checkName(name: string): void {
@@ -34,6 +36,7 @@ export async function checkCreate(
   const { problem } = gatewayProperties(request.properties ?? {});
   if (problem !== undefined) throw problem;
   const target = deployments.targetFor(computeType);
+  checkScaling(target, serviceSettings(computeType, request).scaling);
   const image = await checkImage(images, workspaceId, request);
   if (image === undefined && request.imageRequest === undefined) throw serviceImageMissing();
   return { computeType, target, image };
@@ -51,6 +54,21 @@ export async function checkImage(
   const usable = image.state === "Succeeded" || image.state === "Running" || image.state === "NotStarted";
   if (!usable) throw imageNotUsable(imageId, image.state, image.error);
   return image;
+}
+
+/** @throws {AppError} ScalingInvalid, SettingUnsupported */
+export function checkScaling({ kind, capabilities }: Target, scaling: Scaling): void {
+  const { enabled, minReplicas, maxReplicas } = scaling;
+  if (!enabled) return;
+  if (!capabilities.autoscale)
+    throw settingUnsupported("autoScaler", `the ${kind} target has a fixed number of replicas.`);
+  if (maxReplicas < 1 || minReplicas > maxReplicas) throw scalingInvalid(minReplicas, maxReplicas);
+  if (minReplicas === 0 && !capabilities.sleep) {
+    throw settingUnsupported(
+      "autoScaler.minReplicas 0",
+      `services on the ${kind} target cannot sleep. Use at least 1.`,
+    );
+  }
 }
 
 /** CPU is a weight, so one replica may ask for what one machine has; memory is a limit, and all replicas count. */

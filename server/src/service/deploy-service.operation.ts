@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Cause } from "@slipway/api";
 import type { ImageReader } from "../image/index.ts";
 import type { ModelReader } from "../model/index.ts";
@@ -9,9 +8,11 @@ import type { Observation, TargetKind } from "../target/target.ts";
 import { preflight } from "./preflight.ts";
 import { type RetireDependencies, retireRevision } from "./retire-revision.ts";
 import { type RoutePublisher, readyReplicas } from "./route-publisher.ts";
+import { firstReplicas } from "./scaling.ts";
 import type { Revision, RevisionSettings, Service } from "./service.ts";
 import { MAX_DRAIN_MS, START_TIMEOUT_MS } from "./service-defaults.ts";
 import { causeOf, deploymentFailed, imageNotUsable } from "./service-errors.ts";
+import { sameRevision } from "./service-request.ts";
 
 export const DEPLOY_SERVICE = "service.deploy";
 export const WAIT_FOR_IMAGE = "wait for image";
@@ -71,7 +72,11 @@ export function deployServiceOperation(dependencies: DeployDependencies) {
 
   async function recordRevision({ operationId, input, say }: Context) {
     const service = await living(input);
-    const { settings, target } = input;
+    const { target } = input;
+    const serving = service.servingRevision === null ? undefined : await store.findRevision(service.servingRevision);
+    const { scaling } = service.settings;
+    const replicas = firstReplicas(scaling, input.settings.replicas, serving?.settings.replicas);
+    const settings = { ...input.settings, replicas };
     const revision = await store.recordRevision({
       id: newShortId(),
       serviceId: service.id,
@@ -152,8 +157,8 @@ export function deployServiceOperation(dependencies: DeployDependencies) {
       servingRevision: serving?.id ?? null,
       state: serving === undefined ? "Failed" : "Healthy",
       attemptError: cause,
-      ...(serving !== undefined && isDeepStrictEqual(service.desired, input.settings)
-        ? { desired: serving.settings }
+      ...(serving !== undefined && sameRevision(service.desired, input.settings)
+        ? { desired: { ...serving.settings, replicas: service.desired.replicas } }
         : {}),
     });
     say(`Failed: ${error.message}`);

@@ -3,6 +3,7 @@ import { type Workspace, workspaceResourceId } from "../workspace/index.ts";
 import { CONFIGURE_SERVICE } from "./configure-service.operation.ts";
 import { DELETE_SERVICE } from "./delete-service.operation.ts";
 import { DEPLOY_SERVICE, type DeployInput, WAIT_FOR_IMAGE } from "./deploy-service.operation.ts";
+import { SCALE_SERVICE } from "./scale-service.operation.ts";
 import { undefinedIfNotFound } from "./service-errors.ts";
 
 /**
@@ -34,6 +35,7 @@ export function describeServiceOperations(
       };
     },
     [CONFIGURE_SERVICE]: plain("UpdateService"),
+    [SCALE_SERVICE]: plain("ScaleService"),
     [DELETE_SERVICE]: plain("DeleteService"),
   };
 }

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { GatewayState } from "@slipway/api";
+import type { GatewayState, ServiceSignals } from "@slipway/api";
 import { gatewayUnreachable } from "./service-errors.ts";
 
 /** It is on this machine and answers from memory; what takes longer hangs. Loading routes may try connections for 2 s. */
@@ -11,6 +11,8 @@ export interface GatewayControl {
   loadRoutes(signal: AbortSignal): Promise<GatewayState>;
   /** @throws {AppError} GatewayUnreachable */
   state(signal: AbortSignal): Promise<GatewayState>;
+  /** What decisions about the number of replicas need. @throws {AppError} GatewayUnreachable */
+  signals(signal: AbortSignal): Promise<readonly ServiceSignals[]>;
   /** Requests in work at a replica, told when there are none or after `waitMs`. A gateway that does not run has none. */
   inFlight(replicaId: string, waitMs: number, signal: AbortSignal): Promise<number>;
 }
@@ -37,6 +39,11 @@ export function createGatewayControl(socketPath: string): GatewayControl {
       const answer = await ask("GET", "/state", ANSWER_MS, signal);
       if (answer.status !== 200) throw gatewayUnreachable(new Error(`GET /state: ${answer.status} ${answer.text}`));
       return JSON.parse(answer.text) as GatewayState;
+    },
+    async signals(signal) {
+      const answer = await ask("GET", "/signals", ANSWER_MS, signal);
+      if (answer.status !== 200) throw gatewayUnreachable(new Error(`GET /signals: ${answer.status} ${answer.text}`));
+      return JSON.parse(answer.text) as readonly ServiceSignals[];
     },
     async inFlight(replicaId, waitMs, signal) {
       try {

@@ -3,9 +3,11 @@ import type { Cause } from "@slipway/api";
 import type { OperationRunner, OperationStore } from "../operation/index.ts";
 import { toAppError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
+import type { Observation } from "../target/target.ts";
 import { DELETE_SERVICE, type DeleteInput } from "./delete-service.operation.ts";
 import { type RetireDependencies, retireRevision } from "./retire-revision.ts";
 import { type RoutePublisher, readyReplicas } from "./route-publisher.ts";
+import { enqueueScale } from "./scale-service.operation.ts";
 import { type Revision, type Service, serviceQueue } from "./service.ts";
 import { causeOf } from "./service-errors.ts";
 
@@ -69,12 +71,31 @@ export function createServiceReconciler(dependencies: ServiceReconcilerDependenc
     const revision = service.servingRevision === null ? undefined : await store.findRevision(service.servingRevision);
     if (revision === undefined) return false;
     const observation = await deployments.targetOf(revision).observe(await deployments.of(service, revision));
+    if (revision.settings.replicas === 0) return lookAtSleeping(service, revision, observation);
     const ready = readyReplicas(observation);
     if (observation.state === "ready") backOffs.delete(revision.id);
     else repair(revision.id, () => bringUp(service, revision));
     const cause = ready.length > 0 ? null : (observation.cause ?? service.healthError ?? notRunning(revision));
     await setHealth(service, revision, cause);
-    const now = JSON.stringify(ready);
+    return hasChanged(service, ready);
+  }
+
+  /** To have no replicas is its right; the gateway may have woken it, also while nobody was here. */
+  async function lookAtSleeping(service: Service, revision: Revision, observation: Observation): Promise<boolean> {
+    const { standby, replicas } = observation;
+    if (standby === undefined) repair(revision.id, () => bringUp(service, revision));
+    else backOffs.delete(revision.id);
+    if (replicas.some(({ state }) => state === "ready")) {
+      log.info("a service was woken", { service: service.name });
+      await enqueueScale(runner, service, revision, 1);
+      runner.wake();
+    }
+    await setHealth(service, revision, observation.state === "failed" ? (observation.cause ?? null) : null);
+    return hasChanged(service, standby);
+  }
+
+  function hasChanged(service: Service, where: unknown): boolean {
+    const now = JSON.stringify(where) ?? "";
     const changed = endpoints.get(service.id) !== now;
     endpoints.set(service.id, now);
     return changed;
@@ -85,9 +106,12 @@ export function createServiceReconciler(dependencies: ServiceReconcilerDependenc
     const say = (text: string) => log.info(text, { service: service.name, revision: revision.number });
     const observation = await target.apply(await deployments.of(service, revision), { signal, say });
     const now = await store.find(service.id);
+    const current = await store.findRevision(revision.id);
     if (now?.servingRevision !== revision.id) {
       // An update or a deletion came in between and may have looked before this was up.
       await target.remove({ id: revision.id }, { signal, say });
+    } else if (current !== undefined && current.settings.replicas !== revision.settings.replicas) {
+      await bringUp(now, current);
     } else if (observation.state === "failed") {
       await setHealth(now, revision, observation.cause ?? notRunning(revision));
       throw new Error(observation.cause?.message ?? `Revision ${revision.number} did not come up.`);

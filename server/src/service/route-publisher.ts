@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cause, GatewayState, ReplicaRoute, RouteSnapshot, ServiceRoute } from "@slipway/api";
+import type { AsleepRoute, Cause, GatewayState, ReplicaRoute, RouteSnapshot, ServiceRoute } from "@slipway/api";
 import { writeFileAtomically } from "../platform/atomic-file.ts";
 import { type AppError, toAppError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
@@ -10,7 +10,7 @@ import type { Deployments } from "./deployments.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import { errorOf, type Revision, type Service } from "./service.ts";
 import type { ServiceAddresses } from "./service-address.ts";
-import { requestsAtHand } from "./service-defaults.ts";
+import { requestsAtHand, WAKE_TIMEOUT_MS } from "./service-defaults.ts";
 import { causeOf } from "./service-errors.ts";
 import { gatewayProperties } from "./service-properties.ts";
 import type { ServiceStore } from "./service-store.ts";
@@ -108,7 +108,7 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
     const workspace = await workspaces.byId(service.workspaceId);
     const keys = await store.keys(service.id);
     const revision = service.servingRevision === null ? undefined : await store.findRevision(service.servingRevision);
-    const { replicas, reason } = await endpoints(service, revision);
+    const { replicas, reason, asleep } = await endpoints(service, revision);
     const limits = revision?.settings ?? service.desired;
     const { corsOrigins, maxBodyBytes } = gatewayProperties(service.properties);
     return {
@@ -125,6 +125,7 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
       maxBodyBytes,
       ...(corsOrigins && { corsOrigins: [...corsOrigins] }),
       replicas,
+      ...(asleep && { asleep }),
       ...(reason === undefined ? {} : { unavailableReason: reason }),
     };
   }
@@ -132,10 +133,12 @@ export function createRoutePublisher(dependencies: RoutePublisherDependencies): 
   async function endpoints(
     service: Service,
     revision: Revision | undefined,
-  ): Promise<{ readonly replicas: ReplicaRoute[]; readonly reason?: string }> {
+  ): Promise<{ readonly replicas: ReplicaRoute[]; readonly asleep?: AsleepRoute; readonly reason?: string }> {
     if (revision === undefined) return { replicas: [], reason: reasonOf(service, errorOf(service)) };
     try {
       const observation = await deployments.targetOf(revision).observe(await deployments.of(service, revision));
+      const asleep = asleepRoute(revision, observation);
+      if (asleep !== undefined) return { replicas: [], asleep };
       const replicas = readyReplicas(observation);
       if (replicas.length > 0) return { replicas };
       return { replicas: [], reason: reasonOf(service, observation.cause ?? errorOf(service)) };
@@ -184,6 +187,13 @@ export function readyReplicas(observation: Observation): ReplicaRoute[] {
         : [],
     )
     .sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Also while its replica still ends, or runs again already: the gateway tries the socket before it starts anything. */
+function asleepRoute({ settings }: Revision, { standby }: Observation): AsleepRoute | undefined {
+  if (settings.replicas > 0 || standby === undefined) return undefined;
+  const { startFile, ...replica } = standby;
+  return { replica: { ...replica, probe: true }, startFile, wakeTimeoutMs: WAKE_TIMEOUT_MS };
 }
 
 function reasonOf(service: Service, cause: Cause | null | undefined): string {

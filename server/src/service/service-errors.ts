@@ -65,6 +65,13 @@ export const memoryNotAvailable = (askedBytes: number, freeBytes: number) =>
     message: `The service asks for ${gigabytes(askedBytes)} GB of memory, but ${gigabytes(freeBytes)} GB are free. Ask for less, or delete a service.`,
   });
 
+export const scalingInvalid = (minReplicas: number, maxReplicas: number) =>
+  new AppError({
+    code: "ScalingInvalid",
+    kind: "invalid",
+    message: `autoScaler.maxReplicas is ${maxReplicas} and autoScaler.minReplicas ${minReplicas}; maxReplicas must be at least 1 and at least minReplicas.`,
+  });
+
 export const certificateIncomplete = (member: string) =>
   new AppError({
     code: "CertificateIncomplete",

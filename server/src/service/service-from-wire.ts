@@ -1,5 +1,6 @@
-import type { CreateServiceBody, EnvironmentImageRequest } from "@slipway/api";
+import type { AutoScaler, CreateServiceBody, EnvironmentImageRequest } from "@slipway/api";
 import { stringify } from "yaml";
+import type { Scaling } from "./service.ts";
 import type { RequestedCertificate } from "./service-certificate.ts";
 import { GIB } from "./service-defaults.ts";
 import { settingUnsupported } from "./service-errors.ts";
@@ -26,6 +27,8 @@ export function createRequest(body: CreateServiceBody): CreateServiceRequest {
     cpu: resources?.cpu ?? undefined,
     memoryBytes: bytes(resources?.memoryInGB),
     replicas: body.numReplicas ?? undefined,
+    // v1: a fixed number instead of the autoscaler.
+    scaling: body.numReplicas != null && !body.autoScaler ? { enabled: false } : scalingOf(body.autoScaler),
     maxConcurrentRequests: body.maxConcurrentRequestsPerContainer ?? undefined,
     scoringTimeoutMs: body.scoringTimeoutMs ?? undefined,
     maxQueueWaitMs: body.maxQueueWaitMs ?? undefined,
@@ -41,6 +44,23 @@ export function createRequest(body: CreateServiceBody): CreateServiceRequest {
       ...(environmentImageRequest ? { environmentImageRequest: withoutPassword(environmentImageRequest) } : {}),
     },
   };
+}
+
+/** Whoever names a number wants it to be kept to: scaling is on then, unless it is switched off. */
+export function scalingOf(autoScaler: AutoScaler | null | undefined): Partial<Scaling> | undefined {
+  if (!autoScaler) return undefined;
+  const { autoscaleEnabled, minReplicas, maxReplicas, targetUtilization, refreshPeriodInSeconds, idleSeconds } =
+    autoScaler;
+  const enabled = autoscaleEnabled ?? (minReplicas != null || maxReplicas != null ? true : undefined);
+  const given = {
+    enabled,
+    minReplicas,
+    maxReplicas,
+    targetUtilization,
+    refreshPeriodSeconds: refreshPeriodInSeconds,
+    idleSeconds,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value != null));
 }
 
 /** A host name alone, without `sslEnabled`, asks for nothing. */

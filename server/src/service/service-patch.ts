@@ -1,8 +1,8 @@
-import { EnvironmentImageRequest, type JsonPatch } from "@slipway/api";
+import { AutoScaler, EnvironmentImageRequest, type JsonPatch } from "@slipway/api";
 import { type Static, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
 import { patchInvalid, settingUnsupported } from "./service-errors.ts";
-import { bytes, corsProperty, imageRequest, withoutPassword } from "./service-from-wire.ts";
+import { bytes, corsProperty, imageRequest, scalingOf, withoutPassword } from "./service-from-wire.ts";
 import type { ServiceChanges } from "./service-request.ts";
 
 type Apply = (value: unknown, fail: (why: string) => Error, path: string) => ServiceChanges;
@@ -62,12 +62,19 @@ const members: Readonly<Record<string, Apply>> = {
     (maxConcurrentRequests) => ({ maxConcurrentRequests }),
   ),
   "/maxQueueWaitMs": member(milliseconds, (maxQueueWaitMs) => ({ maxQueueWaitMs })),
-  "/numReplicas": member(Type.Integer({ minimum: 1, maximum: 100 }), (replicas) => ({ replicas })),
+  "/numReplicas": member(Type.Integer({ minimum: 1, maximum: 100 }), (replicas) => ({
+    replicas,
+    scaling: { enabled: false },
+  })),
   "/sslEnabled": member(Type.Boolean(), (enabled) => ({ certificate: { enabled } })),
   "/sslCertificate": member(text, (certificate) => ({ certificate: { certificate: certificate ?? undefined } })),
   "/sslKey": member(text, (key) => ({ certificate: { key: key ?? undefined } })),
   "/cname": member(text, (cname) => ({ certificate: { cname: cname ?? undefined }, wireExtras: { cname } })),
-  "/autoScaler/*": kubernetesOnly,
+  "/autoScaler/*": (value, fail, path) => {
+    const patch = { [path.slice("/autoScaler/".length)]: value };
+    if (!Value.Check(AutoScaler, patch)) throw fail("the autoscaler has no such member, or not with this value");
+    return { scaling: scalingOf(patch) };
+  },
   "/livenessProbeRequirements/*": kubernetesOnly,
   "/containerResourceRequirements/*": kubernetesOnly,
   "/namespace": kubernetesOnly,
@@ -90,6 +97,7 @@ export function serviceChanges(patch: JsonPatch): ServiceChanges {
       ...changes,
       ...change,
       ...(change.properties ? { properties: { ...changes.properties, ...change.properties } } : {}),
+      ...(change.scaling ? { scaling: { ...changes.scaling, ...change.scaling } } : {}),
       ...(change.certificate ? { certificate: { ...changes.certificate, ...change.certificate } } : {}),
       ...(change.wireExtras ? { wireExtras: { ...changes.wireExtras, ...change.wireExtras } } : {}),
     };

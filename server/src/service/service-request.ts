@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ComputeType } from "../compute/index.ts";
 import type { ImageRequest } from "../image/index.ts";
-import type { RevisionSettings, Service, ServiceSettings } from "./service.ts";
+import type { RevisionSettings, Scaling, Service, ServiceSettings } from "./service.ts";
 import type { RequestedCertificate } from "./service-certificate.ts";
 import { defaultsOf } from "./service-defaults.ts";
 
@@ -12,6 +13,8 @@ export interface RequestedSettings {
   readonly cpu?: number | undefined;
   readonly memoryBytes?: number | undefined;
   readonly replicas?: number | undefined;
+  /** members that are left out stay as they are */
+  readonly scaling?: Partial<Scaling> | undefined;
   readonly maxConcurrentRequests?: number | undefined;
   readonly scoringTimeoutMs?: number | undefined;
   readonly maxQueueWaitMs?: number | undefined;
@@ -73,6 +76,7 @@ export function serviceSettings(
   return {
     authEnabled: keys,
     tokenAuthEnabled: tokens,
+    scaling: { ...(before?.scaling ?? defaults.scaling), ...request.scaling },
     maxQueueWaitMs: request.maxQueueWaitMs ?? before?.maxQueueWaitMs ?? defaults.maxQueueWaitMs,
     appInsightsEnabled: request.appInsightsEnabled ?? before?.appInsightsEnabled ?? false,
     dataCollection: {
@@ -92,9 +96,14 @@ export function describedBy(service: Service, changes: ServiceChanges) {
   };
 }
 
+/** True when both make the same revision: the number of replicas is no part of one. */
+export function sameRevision(one: RevisionSettings, other: RevisionSettings): boolean {
+  return isDeepStrictEqual({ ...one, replicas: 0 }, { ...other, replicas: 0 });
+}
+
 /** True when the request speaks of something that makes a revision, even if it says what is there already. */
 export function asksForRevision(changes: ServiceChanges): boolean {
-  const { imageId, imageRequest, cpu, memoryBytes, replicas, maxConcurrentRequests, scoringTimeoutMs } = changes;
-  const members = [imageId, imageRequest, cpu, memoryBytes, replicas, maxConcurrentRequests, scoringTimeoutMs];
+  const { imageId, imageRequest, cpu, memoryBytes, maxConcurrentRequests, scoringTimeoutMs } = changes;
+  const members = [imageId, imageRequest, cpu, memoryBytes, maxConcurrentRequests, scoringTimeoutMs];
   return members.some((member) => member !== undefined);
 }

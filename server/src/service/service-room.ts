@@ -6,6 +6,7 @@ import type { OperationDefinition, OperationRunner, OperationStore } from "../op
 import type { Log } from "../platform/log.ts";
 import type { SecretBox } from "../secret/index.ts";
 import type { Workspace } from "../workspace/index.ts";
+import { createServiceAutoscaler } from "./autoscale-services.ts";
 import { createCertificateFiles } from "./certificate-files.ts";
 import { configureServiceOperation } from "./configure-service.operation.ts";
 import { deleteServiceOperation } from "./delete-service.operation.ts";
@@ -14,6 +15,7 @@ import { createDeployments, type Targets } from "./deployments.ts";
 import { createGatewayControl } from "./gateway-control.ts";
 import { createServiceReconciler } from "./reconcile-services.ts";
 import { createRoutePublisher } from "./route-publisher.ts";
+import { scaleServiceOperation } from "./scale-service.operation.ts";
 import { createServiceAddresses } from "./service-address.ts";
 import { createServiceCredentials, type ServiceToken } from "./service-credentials.ts";
 import { createServiceService } from "./service-service.ts";
@@ -67,6 +69,7 @@ export function createServiceRoom(dependencies: ServiceRoomDependencies) {
     deployServiceOperation(surroundings),
     deleteServiceOperation(surroundings),
     configureServiceOperation(surroundings),
+    scaleServiceOperation(surroundings),
   ];
   return {
     /** for the runner */
@@ -75,6 +78,13 @@ export function createServiceRoom(dependencies: ServiceRoomDependencies) {
       return {
         services: createServiceService({ store, images, deployments, addresses, runner, operations, secrets }),
         credentials: createServiceCredentials({ store, runner, secrets, addresses, issueToken }),
+        autoscaler: createServiceAutoscaler({
+          ...surroundings,
+          addresses,
+          runner,
+          operations,
+          ...(lookEveryMs === undefined ? {} : { lookEveryMs }),
+        }),
         reconciler: createServiceReconciler({
           ...surroundings,
           runner,

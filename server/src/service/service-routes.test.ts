@@ -139,6 +139,18 @@ describe("create and read", () => {
       "a.example/x",
     ],
     ["a wrong body limit", { name: "other", properties: { "slipway.maxBodyBytes": "-1" } }, 400, '"-1"'],
+    [
+      "fewer replicas at most than at least",
+      { name: "other", autoScaler: { minReplicas: 3, maxReplicas: 2 } },
+      400,
+      "minReplicas 3",
+    ],
+    [
+      "a utilisation of more than all",
+      { name: "other", autoScaler: { targetUtilization: 101 } },
+      400,
+      "targetUtilization",
+    ],
     ["a short key", { name: "other", keys: { primaryKey: "x" } }, 400, "keys.primaryKey"],
   ])("refuses %s", async (_what, more, status, text) => {
     await deployed();
@@ -241,6 +253,8 @@ describe("patch", () => {
     [{ op: "replace", path: "/authEnabled", value: "yes" }, "replace", "/authEnabled"],
     [{ op: "replace", path: "/kvTags", value: { a: 1 } }, "replace", "/kvTags"],
     [{ op: "add", path: "/properties/a", value: 1 }, "add", "/properties/a"],
+    [{ op: "replace", path: "/autoScaler/minReplicas", value: -1 }, "replace", "/autoScaler/minReplicas"],
+    [{ op: "replace", path: "/autoScaler/colour", value: 1 }, "replace", "/autoScaler/colour"],
     [{ op: "replace", path: "/containerResourceRequirements/cpu", value: -1 }, "replace", "requirements/cpu"],
   ])("refuses %j, naming operation and path", async (operation, op, path) => {
     await deployed();
@@ -278,7 +292,7 @@ describe("patch", () => {
 
   it("refuses what belongs to Kubernetes", async () => {
     await deployed();
-    const patch = [{ op: "replace", path: "/autoScaler/minReplicas", value: 2 }];
+    const patch = [{ op: "replace", path: "/livenessProbeRequirements/periodSeconds", value: 2 }];
     expect((await call("PATCH", "/services/digits", patch)).status).toBe(501);
   });
 });

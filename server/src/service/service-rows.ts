@@ -1,6 +1,7 @@
 import type { ComputeType } from "../compute/index.ts";
 import type { TargetKind } from "../target/target.ts";
 import type { Revision, Service, ServiceState } from "./service.ts";
+import { NO_SCALING } from "./service-defaults.ts";
 import type { ServiceTables } from "./service-tables.ts";
 
 export function toService(row: ServiceTables["service"]): Service {
@@ -16,7 +17,8 @@ export function toService(row: ServiceTables["service"]): Service {
     state: row.state as ServiceState,
     attemptError: row.attempt_error === null ? null : JSON.parse(row.attempt_error),
     healthError: row.health_error === null ? null : JSON.parse(row.health_error),
-    settings: JSON.parse(row.settings),
+    // Rows of older versions have no scaling.
+    settings: { scaling: NO_SCALING, ...JSON.parse(row.settings) },
     desired: JSON.parse(row.desired),
     servingRevision: row.serving_revision,
     operationId: row.operation_id,

@@ -1,15 +1,15 @@
-import { isDeepStrictEqual } from "node:util";
 import { parseComputeType } from "../compute/index.ts";
 import type { Image, ImageReader } from "../image/index.ts";
 import type { OperationRunner, OperationStore } from "../operation/index.ts";
 import { newHexId } from "../platform/ids.ts";
 import type { SecretBox } from "../secret/index.ts";
 import { changeCertificate, planCertificate } from "./change-certificate.ts";
-import { checkCreate, checkImage, checkName, checkResources } from "./check-service.ts";
+import { checkCreate, checkImage, checkName, checkResources, checkScaling } from "./check-service.ts";
 import { enqueueConfigure } from "./configure-service.operation.ts";
 import { DELETE_SERVICE, type DeleteInput } from "./delete-service.operation.ts";
 import { DEPLOY_SERVICE, type DeployInput } from "./deploy-service.operation.ts";
 import type { Deployments } from "./deployments.ts";
+import { enqueueScale } from "./scale-service.operation.ts";
 import { errorOf, type RevisionSettings, type Service, serviceQueue } from "./service.ts";
 import { type ServiceAddresses, underHost } from "./service-address.ts";
 import { computeTypeChanged, serviceExists, serviceNotFound, undefinedIfNotFound } from "./service-errors.ts";
@@ -23,6 +23,7 @@ import {
   describedBy,
   revisionSettings,
   type ServiceChanges,
+  sameRevision,
   serviceSettings,
 } from "./service-request.ts";
 import type { ServiceStore, ServiceTransaction, StoredCertificate } from "./service-store.ts";
@@ -130,6 +131,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
     const imageId =
       changes.imageRequest === undefined ? desired.imageId : (await makeImage(workspaceId, name, changes)).id;
     const redeploy = needsRevision(service, { ...desired, imageId }, changes);
+    const serving = service.servingRevision === null ? undefined : await store.findRevision(service.servingRevision);
     await store.transaction(async (transaction) => {
       const now = await store.find(service.id, transaction);
       if (now === undefined) throw serviceNotFound(name);
@@ -138,9 +140,15 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
       await changeCertificate(dependencies, now.id, certificate, transaction);
       const operationId = redeploy
         ? await enqueueDeploy(now, next, deployments.targetFor(now.computeType).kind, transaction)
-        : await enqueueConfigure(runner, now, transaction);
-      const state = redeploy ? { desired: next, state: "Transitioning" as const } : {};
-      await store.update(now.id, { ...describedBy(now, changes), ...state, settings, operationId }, transaction);
+        : serving !== undefined && !settings.scaling.enabled && serving.settings.replicas !== next.replicas
+          ? await enqueueScale(runner, now, serving, next.replicas, transaction)
+          : await enqueueConfigure(runner, now, transaction);
+      const state = redeploy ? { state: "Transitioning" as const } : {};
+      await store.update(
+        now.id,
+        { ...describedBy(now, changes), ...state, desired: next, settings, operationId },
+        transaction,
+      );
     });
     runner.wake();
     return get(workspaceId, name);
@@ -153,6 +161,8 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
     const { problem } = gatewayProperties(changes.properties ?? {});
     if (problem !== undefined) throw problem;
     const certificate = await planCertificate(dependencies, service.id, changes.certificate);
+    const target = deployments.targetFor(service.computeType);
+    checkScaling(target, serviceSettings(service.computeType, changes, service.settings).scaling);
     const desired = revisionSettings(
       service.computeType,
       changes.imageId ?? service.desired.imageId,
@@ -160,7 +170,7 @@ export function createServiceService(dependencies: ServiceServiceDependencies) {
       service.desired,
     );
     if (changes.cpu !== undefined || changes.memoryBytes !== undefined || changes.replicas !== undefined) {
-      await checkResources(deployments.targetFor(service.computeType), desired);
+      await checkResources(target, desired);
     }
     return { service, desired, certificate };
   }
@@ -262,7 +272,7 @@ function checkOverwrite(existing: Service, request: CreateServiceRequest): void 
 /** The same settings again are a revision only where nothing serves: a second try of what failed. */
 function needsRevision(service: Service, next: RevisionSettings, changes: ServiceChanges): boolean {
   if (!asksForRevision(changes)) return false;
-  return service.servingRevision === null || !isDeepStrictEqual(service.desired, next);
+  return service.servingRevision === null || !sameRevision(service.desired, next);
 }
 
 /** For the image room: which services would break without an image, in words. */

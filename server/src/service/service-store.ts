@@ -211,7 +211,7 @@ export function createServiceStore<Tables extends ServiceTables>(database: Kysel
 
     async updateRevision(
       id: string,
-      changes: Partial<Pick<Revision, "state" | "cause">> & { readonly removed?: boolean },
+      changes: Partial<Pick<Revision, "state" | "cause" | "settings">> & { readonly removed?: boolean },
     ): Promise<void> {
       const { removed, ...rest } = changes;
       await db

@@ -1,5 +1,5 @@
 import type { Cause, WireService } from "@slipway/api";
-import { errorOf } from "./service.ts";
+import { errorOf, type Scaling } from "./service.ts";
 import { GIB } from "./service-defaults.ts";
 import type { ServiceView } from "./service-service.ts";
 
@@ -39,7 +39,8 @@ export function serviceToWire(view: ServiceView, details: ImageDetails | undefin
 }
 
 function computeMembers({ service, settings, scoringUri, certificate }: ServiceView): Record<string, unknown> {
-  const { authEnabled, tokenAuthEnabled, appInsightsEnabled, dataCollection, maxQueueWaitMs } = service.settings;
+  const { authEnabled, tokenAuthEnabled, appInsightsEnabled, dataCollection, maxQueueWaitMs, scaling } =
+    service.settings;
   const resources = { cpu: settings.cpu, memoryInGB: settings.memoryBytes / GIB };
   switch (service.computeType) {
     case "ACI": {
@@ -57,6 +58,10 @@ function computeMembers({ service, settings, scoringUri, certificate }: ServiceV
         sslKey: null,
         encryptionProperties: null,
         vnetConfiguration: null,
+        // v1's container instances were one replica each, without these members.
+        ...(scaling.enabled || settings.replicas !== 1
+          ? { autoScaler: wireScaling(scaling), numReplicas: settings.replicas }
+          : {}),
       };
     }
     case "AKS":
@@ -65,13 +70,7 @@ function computeMembers({ service, settings, scoringUri, certificate }: ServiceV
         authEnabled,
         aadAuthEnabled: tokenAuthEnabled,
         computeName: service.computeName,
-        autoScaler: {
-          autoscaleEnabled: false,
-          minReplicas: settings.replicas,
-          maxReplicas: settings.replicas,
-          refreshPeriodInSeconds: null,
-          targetUtilization: null,
-        },
+        autoScaler: wireScaling(scaling),
         containerResourceRequirements: { ...resources, cpuLimit: null, memoryInGBLimit: null, gpu: null },
         dataCollection,
         maxConcurrentRequestsPerContainer: settings.maxConcurrentRequests,
@@ -84,6 +83,17 @@ function computeMembers({ service, settings, scoringUri, certificate }: ServiceV
     case "FPGA":
       return { computeName: service.computeName };
   }
+}
+
+function wireScaling(scaling: Scaling) {
+  return {
+    autoscaleEnabled: scaling.enabled,
+    minReplicas: scaling.minReplicas,
+    maxReplicas: scaling.maxReplicas,
+    targetUtilization: scaling.targetUtilization,
+    refreshPeriodInSeconds: scaling.refreshPeriodSeconds,
+    idleSeconds: scaling.idleSeconds,
+  };
 }
 
 function wireError(cause: Cause | null): WireService["error"] {

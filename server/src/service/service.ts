@@ -4,14 +4,30 @@ import type { TargetKind } from "../target/target.ts";
 
 export type ServiceState = "Transitioning" | "Healthy" | "Unhealthy" | "Failed";
 
-/** Everything that makes a revision: another value is another revision. */
+/** Everything that makes a revision: another value is another revision, but for the number of replicas. */
 export interface RevisionSettings {
   readonly imageId: string;
   readonly cpu: number;
   readonly memoryBytes: number;
+  /** of what is asked for: the number to begin with; of a revision that serves: the number now, 0 while it sleeps */
   readonly replicas: number;
   readonly maxConcurrentRequests: number;
   readonly scoringTimeoutMs: number;
+}
+
+/** How many replicas a service has: as many as `desired.replicas` says, or as its load asks for. */
+export interface Scaling {
+  /** by load; otherwise the number stays as it was set */
+  readonly enabled: boolean;
+  /** 0: none when nobody asks; the next request wakes the service */
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  /** percent of the places for requests that should be taken */
+  readonly targetUtilization: number;
+  /** load is averaged over this time before it counts */
+  readonly refreshPeriodSeconds: number;
+  /** with `minReplicas` 0: so long without a request until the last replica goes */
+  readonly idleSeconds: number;
 }
 
 /** Settings that need no new revision: the gateway takes them over as they are. */
@@ -19,6 +35,7 @@ export interface ServiceSettings {
   readonly authEnabled: boolean;
   readonly tokenAuthEnabled: boolean;
   readonly maxQueueWaitMs: number;
+  readonly scaling: Scaling;
   readonly appInsightsEnabled: boolean;
   readonly dataCollection: { readonly storageEnabled: boolean; readonly eventHubEnabled: boolean };
 }

@@ -23,9 +23,17 @@ interface Running {
   readonly connections: Set<Socket>;
 }
 
+interface Identity {
+  readonly nonce: string;
+  readonly socket: string;
+}
+
 /** An engine in memory behind the target contract. Replicas answer frames on real sockets; tests decide how they do. */
 export function createEngine(folder: string) {
+  /** by replica id */
   const running = new Map<string, Running>();
+  /** by deployment id: what its first replica will be when it is woken */
+  const standbys = new Map<string, Identity & { readonly deployment: Deployment }>();
   const logs = new Map<string, string>();
   const behaviour = {
     /** by image id: the replica does not come up */
@@ -39,13 +47,14 @@ export function createEngine(folder: string) {
   };
   const history = { started: [] as string[], removed: [] as string[], scored: [] as string[] };
 
-  async function start(deployment: Deployment): Promise<void> {
-    const nonce = newSecret();
+  const newIdentity = (): Identity => ({ nonce: newSecret(), socket: join(folder, `${newShortId()}.sock`) });
+
+  async function start(deployment: Deployment, index: number, { nonce, socket }: Identity): Promise<void> {
     const connections = new Set<Socket>();
-    const server = createServer((socket) => {
-      connections.add(socket);
+    const server = createServer((peer) => {
+      connections.add(peer);
       const hello = { protocol: FRAME_PROTOCOL_VERSION, role: "scorer", nonce };
-      socket.write(encodeFrame(0, FrameKind.HELLO, Buffer.from(JSON.stringify(hello))));
+      peer.write(encodeFrame(0, FrameKind.HELLO, Buffer.from(JSON.stringify(hello))));
       const decoder = new FrameDecoder(({ id, kind, body }) => {
         if (kind !== FrameKind.REQUEST) return;
         const bytes = Buffer.from(body);
@@ -55,15 +64,14 @@ export function createEngine(folder: string) {
         response.writeUInt16BE(status);
         response.writeUInt32BE(2, 2);
         response.write("{}", 6);
-        socket.write(encodeFrame(id, FrameKind.RESPONSE, Buffer.concat([response, Buffer.from(text)])));
+        peer.write(encodeFrame(id, FrameKind.RESPONSE, Buffer.concat([response, Buffer.from(text)])));
       });
-      socket.on("data", (chunk) => decoder.push(chunk));
-      socket.on("error", () => socket.destroy());
+      peer.on("data", (chunk) => decoder.push(chunk));
+      peer.on("error", () => peer.destroy());
     });
-    const socket = join(folder, `${newShortId()}.sock`);
     await once(server.listen(socket), "listening");
-    const replicaId = `${deployment.id}-0`;
-    running.set(deployment.id, { deployment, replicaId, nonce, socket, server, connections });
+    const replicaId = `${deployment.id}-${index}`;
+    running.set(replicaId, { deployment, replicaId, nonce, socket, server, connections });
     history.started.push(deployment.id);
   }
 
@@ -78,24 +86,32 @@ export function createEngine(folder: string) {
     return [status, status < 400 ? "[1]" : "ValueError: could not convert"];
   }
 
-  async function end(id: string): Promise<void> {
-    const entry = running.get(id);
+  async function end(replicaId: string): Promise<void> {
+    const entry = running.get(replicaId);
     if (entry === undefined) return;
-    running.delete(id);
+    running.delete(replicaId);
     for (const socket of entry.connections) socket.destroy();
     entry.server.close();
   }
 
-  function look({ id, bundle }: Deployment): Observation {
-    const entry = running.get(id);
+  const replicasOf = (id: string) => [...running.values()].filter(({ deployment }) => deployment.id === id);
+
+  function look({ id, bundle, replicas: wanted }: Deployment): Observation {
+    const entries = replicasOf(id).slice(0, Math.max(1, wanted));
     const cause = behaviour.startFailures.get(bundle.imageId);
     const enforcement = "none";
-    if (entry === undefined) {
-      return { state: cause ? "failed" : "absent", replicas: [], enforcement, ...(cause && { cause }) };
+    const identity = wanted === 0 ? standbys.get(id) : undefined;
+    const standby = identity && { id: `${id}-0`, nonce: identity.nonce, framesSocket: identity.socket };
+    const common = { enforcement, ...(standby && { standby: { ...standby, startFile: `${folder}/${id}.json` } }) };
+    if (entries.length === 0) {
+      const state = standby !== undefined ? "asleep" : cause ? "failed" : "absent";
+      return { state, replicas: [], ...common, ...(cause && { cause }) };
     }
-    const { replicaId, socket, nonce } = entry;
-    const replica = { id: replicaId, framesSocket: socket, nonce, restarts: 0, memoryBytes: 1 };
-    return { state: "ready", replicas: [{ ...replica, state: "ready", timings: { init: 400 } }], enforcement };
+    const replicas = entries.map(({ replicaId, socket, nonce }) => {
+      const replica = { id: replicaId, framesSocket: socket, nonce, restarts: 0, memoryBytes: 1 };
+      return { ...replica, state: "ready" as const, timings: { init: 400 } };
+    });
+    return { state: replicas.length < wanted ? "degraded" : "ready", replicas, ...common };
   }
 
   const target: Target = {
@@ -107,18 +123,25 @@ export function createEngine(folder: string) {
     observe: async (deployment) => look(deployment),
     async apply(deployment, { say }) {
       const { imageId } = deployment.bundle;
+      for (const { replicaId } of replicasOf(deployment.id).slice(deployment.replicas)) await end(replicaId);
+      if (deployment.replicas === 0) {
+        standbys.set(deployment.id, standbys.get(deployment.id) ?? { ...newIdentity(), deployment });
+      }
       if (behaviour.startFailures.has(imageId)) logs.set(deployment.id, `init of ${imageId} begins\n`);
-      else if (!running.has(deployment.id)) {
-        say("Starting replica 1 of 1.");
+      for (let index = 0; index < deployment.replicas && !behaviour.startFailures.has(imageId); index += 1) {
+        if (running.has(`${deployment.id}-${index}`)) continue;
+        say(`Starting replica ${index + 1} of ${deployment.replicas}.`);
         logs.set(deployment.id, `hello from ${imageId}\n`);
-        await start(deployment);
+        await start(deployment, index, newIdentity());
       }
       await behaviour.afterStart(deployment);
       return look(deployment);
     },
     async remove({ id }) {
-      if (running.has(id)) history.removed.push(id);
-      await end(id);
+      const replicas = replicasOf(id);
+      if (replicas.length > 0) history.removed.push(id);
+      standbys.delete(id);
+      for (const { replicaId } of replicas) await end(replicaId);
     },
     logs: async ({ id }) => logs.get(id) ?? "",
   };
@@ -129,6 +152,10 @@ export function createEngine(folder: string) {
     history,
     /** images of what runs now */
     images: () => [...running.values()].map(({ deployment }) => deployment.bundle.imageId),
+    /** the gateway starts what sleeps */
+    async wake() {
+      for (const standby of standbys.values()) await start(standby.deployment, 0, standby);
+    },
     /** a replica dies by itself */
     async kill() {
       for (const id of [...running.keys()]) await end(id);

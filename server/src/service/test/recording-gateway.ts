@@ -2,14 +2,20 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import type { RouteSnapshot } from "@slipway/api";
+import type { RouteSnapshot, ServiceSignals } from "@slipway/api";
 
 /** The gateway's control socket: loads the route file and remembers every picture that was in force. */
 export async function createGateway(folder: string) {
   const socket = join(folder, "control.sock");
   const routesFile = join(folder, "gateway", "routes.json");
   const snapshots: RouteSnapshot[] = [];
-  const settings = { inFlight: 0, drained: [] as string[], down: false, newerInForce: 0 };
+  const settings = {
+    inFlight: 0,
+    drained: [] as string[],
+    down: false,
+    newerInForce: 0,
+    signals: [] as ServiceSignals[],
+  };
   const server = createServer(async (request, response) => {
     if (settings.down) return response.destroy();
     if (request.method === "PUT") {
@@ -17,6 +23,7 @@ export async function createGateway(folder: string) {
       if (snapshot.version < settings.newerInForce) response.statusCode = 409;
       else snapshots.push(snapshot);
     }
+    if (request.url === "/signals") return response.end(JSON.stringify(settings.signals));
     const inFlight = /^\/replicas\/([^/]+)\/in-flight/.exec(request.url ?? "");
     if (inFlight) {
       settings.drained.push(inFlight[1] ?? "");

@@ -175,7 +175,7 @@ export async function createServiceFixture() {
     });
     const definitions: OperationDefinition[] = [buildImage, ...room.definitions];
     const runner = createOperationRunner(operations, definitions, silentLog);
-    const { services, credentials, reconciler } = room.connect(runner);
+    const { services, credentials, reconciler, autoscaler } = room.connect(runner);
     const app = createHttpApp();
     void app.register(
       async (scope) => {
@@ -200,6 +200,7 @@ export async function createServiceFixture() {
       services,
       credentials,
       reconciler,
+      autoscaler,
       app,
       images,
       /** Waits for the service's newest operation. */
@@ -210,10 +211,10 @@ export async function createServiceFixture() {
       /** As a SIGKILL: whatever hangs in this control plane hangs for ever, and nobody waits for it. */
       die() {
         planes.splice(planes.indexOf(plane), 1);
-        void Promise.all([reconciler.stop(), runner.stop(), app.close()]);
+        void Promise.all([autoscaler.stop(), reconciler.stop(), runner.stop(), app.close()]);
       },
       async stop() {
-        await Promise.all([reconciler.stop(), runner.stop(), app.close()]);
+        await Promise.all([autoscaler.stop(), reconciler.stop(), runner.stop(), app.close()]);
       },
     };
     planes.push(plane);
