@@ -47,6 +47,11 @@ describe.skipIf(!hasGenuineClient)("the genuine azureml-core", () => {
     await script("services");
   });
 
+  test("gives services certificates of their own, and limits", async () => {
+    const { stdout } = await script("edges");
+    expect(stdout.match(/^ok: .*/gm)).toHaveLength(5);
+  });
+
   test("finds its models by path, and deploys with InferenceConfig and Environment", async () => {
     await script("model_paths");
   });
