@@ -30,6 +30,8 @@ const MAX_UNREAD_STREAM_BYTES = 64 * 1024 * 1024;
 /** As at the gateway: nothing that could do harm in a log or a header. */
 const REQUEST_ID = /^[\w.:+/=-]{1,128}$/;
 const DISCARD_MS = 10_000;
+const STATE_WAIT_MS = 1_000;
+const STATE_CHECK_MS = 10;
 const CLOSE_MS = 2_000;
 const CLOSE_CHECK_MS = 10;
 
@@ -51,7 +53,7 @@ export async function listenForHttp(
   patience: Patience = PATIENCE,
 ): Promise<HttpEdge> {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
-    if (request.url === "/_slipway/state" && request.method === "GET") sendState(response, state());
+    if (request.url === "/_slipway/state" && request.method === "GET") void sendState(request, response, state);
     else void serve(request, response, config.maxBodyBytes, handle);
   };
   const options = {
@@ -93,8 +95,13 @@ function openConnections(server: Server): Promise<number> {
   return new Promise((resolve) => server.getConnections((_, count) => resolve(count ?? 0)));
 }
 
-function sendState(response: ServerResponse, state: ScorerState): void {
-  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(state));
+/** With `Prefer: wait=1` (RFC 7240) the answer comes when the start is over, or after that second: nobody has to ask all the time. */
+async function sendState(request: IncomingMessage, response: ServerResponse, state: () => ScorerState): Promise<void> {
+  const until = performance.now() + (request.headers.prefer === "wait=1" ? STATE_WAIT_MS : 0);
+  while (state().phase === "starting" && performance.now() < until && !response.destroyed) {
+    await new Promise((resolve) => setTimeout(resolve, STATE_CHECK_MS));
+  }
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(state()));
 }
 
 async function serve(

@@ -1,8 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-/** Restarting at once would burn the processor on a child that dies at once; waiting longer would keep people waiting. */
-const FIRST_PAUSE_MS = 100;
+/** The first restart is at once: people wait. More would burn the processor on a child that dies at once. */
+const FIRST_PAUSE_MS = 0;
+const SECOND_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** Up this long, the next death counts as the first again. */
 const STEADY_MS = 30_000;
@@ -39,7 +40,7 @@ export function superviseChild(spec: {
       if (stopped || !spec.onExit(code, signal)) return;
       if (performance.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       timer = setTimeout(start, pauseMs);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      pauseMs = Math.min(Math.max(pauseMs * 2, SECOND_PAUSE_MS), LONGEST_PAUSE_MS);
     });
   }
 

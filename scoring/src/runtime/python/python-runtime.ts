@@ -1,59 +1,23 @@
 import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
-import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
+import { answerCause } from "../../exchange.ts";
 import { isFinal } from "../../frame-message.ts";
-import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
 import { InputError } from "../../tensor/tensor.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
 import { pythonSwagger } from "./python-swagger.ts";
-import type { PythonWorker, ReadyReport } from "./python-worker.ts";
+import type { ReadyReport } from "./python-worker.ts";
 import { describeSchema } from "./script-schema.ts";
 import { translateCall } from "./translated-call.ts";
+import { failPending, leastBusy, newSlot, noteAnswer, type Pending, type Slot, tellTaken } from "./worker-slot.ts";
 import { workerStarter } from "./worker-starter.ts";
-
-interface Pending {
-  readonly id: number;
-  readonly request: ScoringRequest;
-  readonly sink: AnswerSink;
-  streaming: boolean;
-  /** bytes of a streamed answer that have left, and that the worker has not been told of */
-  takenBytes: number;
-}
-
-/** A place for one worker process, which may be the third one there. */
-interface Slot {
-  readonly name: string;
-  readonly outstanding: Map<number, Pending>;
-  readonly delay: RestartDelay;
-  phase: "starting" | "ready" | "failed" | "stopped";
-  worker: PythonWorker | undefined;
-  readyAt: number | undefined;
-  restarts: number;
-  crashes: number;
-  cause: Cause | undefined;
-  /** when it last gave a sign of progress, or got its first request after idling */
-  movedAt: number;
-  /** milliseconds for one answer, a moving average */
-  answerMs: number;
-  /** for `async def run`: how many requests may be in work at once */
-  requestsAtOnce: number | undefined;
-  timer: NodeJS.Timeout | undefined;
-}
 
 /** A worker that dies this often before it was ever ready will not become ready. */
 const START_ATTEMPTS = 3;
-/** As much work as a worker does in this time is sent ahead: quick scripts get batches, slow ones a request at a time. */
-const AHEAD_MS = 4;
-const MAX_AHEAD = 32;
 /** The worker stops run() itself at the scoring timeout. One that hangs outside Python's reach is ended this much later. */
 const TIMEOUT_GRACE_MS = 5_000;
 const HANG_CHECK_MS = 1_000;
-/** A quarter of what a worker may send ahead of the reader: small streams need no word about it at all. */
-const TELL_TAKEN_BYTES = 256 * 1024;
-/** Weight of one answer in the moving average: a batch of {@link MAX_AHEAD} answers counts as a whole. */
-const ANSWER_WEIGHT = 1 / MAX_AHEAD;
 
 /** Runs the user's script in `config.workers` Python processes and spreads the requests over them. */
 export function pythonRuntime(
@@ -107,23 +71,14 @@ export function pythonRuntime(
   };
 
   const onAnswer = (slot: Slot, id: number, kind: FrameKind, body: Uint8Array) => {
-    const now = performance.now();
-    slot.answerMs += (now - slot.movedAt - slot.answerMs) * ANSWER_WEIGHT;
-    slot.movedAt = now;
+    noteAnswer(slot);
     const pending = slot.outstanding.get(id);
     if (pending === undefined) return;
     if (isFinal(kind)) slot.outstanding.delete(id);
     else pending.streaming = true;
-    if (kind === FrameKind.DATA) pending.sink(kind, body, () => onTaken(slot, pending, body.length));
+    if (kind === FrameKind.DATA) pending.sink(kind, body, () => tellTaken(slot, pending, body.length));
     else pending.sink(kind, body);
     dispatch();
-  };
-
-  const onTaken = (slot: Slot, pending: Pending, bytes: number) => {
-    pending.takenBytes += bytes;
-    if (pending.takenBytes < TELL_TAKEN_BYTES || slot.outstanding.get(pending.id) !== pending) return;
-    slot.worker?.send(pending.id, FrameKind.TAKEN, uint32(pending.takenBytes));
-    pending.takenBytes = 0;
   };
 
   const onGone = (slot: Slot, cause: Cause, startFailed: boolean) => {
@@ -279,49 +234,6 @@ export function pythonRuntime(
       await starter.stop();
     },
   };
-}
-
-function newSlot(name: string): Slot {
-  return {
-    name,
-    outstanding: new Map(),
-    delay: restartDelay(),
-    phase: "starting",
-    worker: undefined,
-    readyAt: undefined,
-    restarts: 0,
-    crashes: 0,
-    cause: undefined,
-    movedAt: 0,
-    answerMs: AHEAD_MS,
-    requestsAtOnce: undefined,
-    timer: undefined,
-  };
-}
-
-/** The ready worker with the least work, if any has room for more. */
-function leastBusy(slots: readonly Slot[]): Slot | undefined {
-  let best: Slot | undefined;
-  for (const slot of slots) {
-    if (slot.phase !== "ready" || slot.outstanding.size >= room(slot)) continue;
-    if (best === undefined || slot.outstanding.size < best.outstanding.size) best = slot;
-  }
-  return best;
-}
-
-function room({ requestsAtOnce, answerMs }: Slot): number {
-  return requestsAtOnce ?? Math.min(MAX_AHEAD, Math.max(1, Math.floor(AHEAD_MS / answerMs)));
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function failPending({ sink, streaming, request }: Pending, cause: Cause, legacyStatusCodes: boolean): void {
-  if (streaming) sink(FrameKind.END, Buffer.from(cause.message));
-  else answerCause(sink, legacyStatusCodes ? 500 : 424, cause, { requestId: request.head.i, runFailed: true });
 }
 
 function describeTimings(timings: Readonly<Record<string, number>>): string {

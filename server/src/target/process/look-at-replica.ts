@@ -34,10 +34,14 @@ export type ReplicaLook =
     };
 
 /** The socket is asked first: a process is ours only if it knows the nonce. Pids tell no more than whether to wait. */
-export async function lookAtReplica(run: RunFolder, cgroups: Cgroups | undefined): Promise<ReplicaLook> {
+export async function lookAtReplica(
+  run: RunFolder,
+  cgroups: Cgroups | undefined,
+  patient = false,
+): Promise<ReplicaLook> {
   const config = parseFile(ScorerConfig, await readFileIfThere(run.configFile));
   if (config === undefined) return { kind: "absent" };
-  const state = await askScorer(config.httpSocket);
+  const state = await askScorer(config.httpSocket, patient);
   const found = await readRecord(run);
   const record = found?.nonce === config.nonce ? found : undefined;
   const known = { config, ...(record && { record }) };

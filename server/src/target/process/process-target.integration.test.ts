@@ -210,10 +210,12 @@ describe("process target", () => {
       withWorld({}, async (world) => {
         const deployment = await world.deployment(WHO);
         const victim = await controlPlaneThatApplies(world, deployment);
+        // It may be done before it is killed.
+        const exited = once(victim, "exit");
         await once(victim.stdout, "data");
         await sleep(delayMs);
         victim.kill("SIGKILL");
-        await once(victim, "exit");
+        await exited;
         const applied = await world.target.apply(deployment, context());
         expect(applied).toMatchObject({ state: "ready", replicas: [{ restarts: 0 }] });
         expect(await world.running(deployment)).toBe(1);

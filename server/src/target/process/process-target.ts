@@ -26,20 +26,20 @@ export interface ProcessTargetOptions extends Omit<StartOptions, "shortFolderRoo
   readonly log: Log;
 }
 
-const FIRST_POLL_MS = 20;
-const MAX_POLL_MS = 100;
+/** How often a starting scorer is looked for that has no socket yet. */
+const POLL_MS = 20;
 
 /** Runs images as plain processes of this machine: one scorer for each replica, which lives on without us. */
 export function createProcessTarget(options: ProcessTargetOptions): Target {
   const { folder: root, log, clock } = options;
   const startOptions: StartOptions = { ...options, shortFolderRoot: options.shortFolderRoot ?? tmpdir() };
   const lock = createKeyedLock();
-  const look = (run: RunFolder) => lookAtReplica(run, options.cgroups);
+  const look = (run: RunFolder, patient = false) => lookAtReplica(run, options.cgroups, patient);
 
   async function observe(deployment: Deployment): Promise<Observation> {
     if (deployment.replicas === 0) return observeAsleep(deployment);
     const runs = replicasOf(deployment);
-    const looks = await Promise.all(runs.map(look));
+    const looks = await Promise.all(runs.map((run) => look(run)));
     const nowMs = clock.now().getTime();
     const replicas = looks.map((found, index) => describe(runs[index]?.replicaId ?? "", found, nowMs));
     if (looks.every((found) => found.kind === "absent")) {
@@ -132,14 +132,15 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
   }
 
   async function untilSettled(run: RunFolder, name: string, { signal, say }: RunContext): Promise<ReplicaObservation> {
-    for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(MAX_POLL_MS, pauseMs * 1.3)) {
-      const found = await look(run);
+    for (;;) {
+      // Once its socket is there, the scorer itself answers at the moment when the start is over.
+      const found = await look(run, true);
       const now = clock.now();
       const replica = describe(run.replicaId, found, now.getTime());
       await remember(run, found, replica, now.toISOString());
       if (replica.state === "ready") say(`Ready: ${name}${times(replica)}.`);
       if (replica.state !== "starting") return replica;
-      await pause(pauseMs, signal);
+      await pause(POLL_MS, signal);
     }
   }
 
