@@ -1,6 +1,6 @@
 export * from "./azureml/access.ts";
-export * from "./azureml/images.ts";
 export * from "./azureml/artifacts.ts";
+export * from "./azureml/images.ts";
 export * from "./azureml/models.ts";
 export * from "./azureml/operations.ts";
 export * from "./azureml/services.ts";
