@@ -10,5 +10,6 @@ export function isTraceparent(value: string): boolean {
 /** For a request that came without one: a trace that nobody records, so that log lines of all processes have a common name. */
 export function newTraceparent(): string {
   const traceId = randomUUID().replaceAll("-", "");
-  return `00-${traceId}-${randomUUID().replaceAll("-", "").slice(0, 16)}-00`;
+  // On the hot path, and nobody looks for this span by itself: half of the random digits serve as its id.
+  return `00-${traceId}-${traceId.slice(16)}-00`;
 }
