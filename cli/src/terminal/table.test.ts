@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
-import { expect, test } from "vitest";
 import colors from "picocolors";
+import { expect, test } from "vitest";
 import { facts, table } from "./table.ts";
 
 test("columns are as wide as what is seen, colours left out", () => {

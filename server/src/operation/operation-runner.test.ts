@@ -59,7 +59,7 @@ describe("steps", () => {
           for (let line = 0; line < 20; line++) say(`line ${line}`);
           return { one: 1 };
         },
-        two: async ({ state, input }) => ({ two: [state["one"], input] }),
+        two: async ({ state, input }) => ({ two: [state.one, input] }),
       }),
     );
     const id = await enqueue(runner);
@@ -227,7 +227,7 @@ describe("a stop", () => {
       await latest.stop();
       expect(await store.find("w", id)).toMatchObject({ status: "Running", step: "second" });
     }
-    const last = await started(operation({ first, second: async ({ state }) => ({ seen: state["first"] }) }));
+    const last = await started(operation({ first, second: async ({ state }) => ({ seen: state.first }) }));
     expect(await ended(last, id)).toMatchObject({ status: "Succeeded", state: { seen: true } });
     expect(first).toHaveBeenCalledOnce();
     expect(failed).not.toHaveBeenCalled();

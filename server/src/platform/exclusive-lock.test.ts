@@ -27,7 +27,9 @@ test("a holder that is killed leaves nothing behind", async () => {
   const file = join(folder, "b.lock");
   const script = `import { tryLock } from ${JSON.stringify(new URL("./exclusive-lock.ts", import.meta.url).href)};
     tryLock(${JSON.stringify(file)}); console.log("held"); setInterval(() => {}, 1000);`;
-  const holder = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const holder = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(holder.stdout, "data");
   expect(tryLock(file)).toBeUndefined();
   holder.kill("SIGKILL");
