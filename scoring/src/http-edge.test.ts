@@ -54,7 +54,8 @@ function drip(begin: string, drop: string): Promise<string> {
   return new Promise((resolve) => {
     let heard = "";
     const socket = connect(join(folder, "http.sock"), () => socket.write(begin));
-    const dripping = setInterval(() => socket.write(drop), 30);
+    // After what has arrived was read: a write to a connection that was ended meanwhile would throw the answer away.
+    const dripping = setInterval(() => setImmediate(() => socket.readable && socket.write(drop)), 30);
     socket.on("data", (data) => {
       heard += data.toString("latin1");
     });
