@@ -45,7 +45,7 @@ export const compatibility: readonly CompatibilityEntry[] = [
   {
     calls: "AciWebservice: deploy_configuration, update, get_keys, regen_key, run, get_logs, delete",
     state: "works",
-    note: "Location, virtual network and encryption settings are kept and given back, and have no effect.",
+    note: "`ssl_cname` with certificate and key files serves your own certificate. Location, virtual network and encryption settings are kept and given back, and have no effect.",
   },
   {
     calls: "conda dependencies",

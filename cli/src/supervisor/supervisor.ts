@@ -11,6 +11,7 @@ const MAX_LOG_BYTES = 20 * 1024 * 1024;
 /** Draining waits for requests in flight (at most 30 s in the gateway) before it kills. */
 const GATEWAY_PATIENCE_MS = 40_000;
 const CONTROL_PLANE_PATIENCE_MS = 60_000;
+const GATEWAY_START_MS = 10_000;
 const LONGEST_DATA_FOLDER = 80;
 /** So often in a row a control plane may end before it was ever ready: a crash may be a passing fault, this is not one. */
 const MAX_FAILED_STARTS = 5;
@@ -104,7 +105,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       if (message.type === "prepared") void startGateway();
       else if (message.type === "ready") {
         failedStarts = 0;
-        options.onReady(message.url, message.notices);
+        // Ready means that scoring answers, too; a gateway that never does is told of by its own exits.
+        void gatewayAnswers(layout.gateway).then(() => options.onReady(message.url, message.notices));
       } else fatal(message.message);
     },
     onExit(code, signal) {
@@ -191,6 +193,13 @@ async function rotate(file: string): Promise<void> {
 
 function isFatal(message: unknown): message is { type: "fatal"; message: string } {
   return (message as { type?: unknown } | null)?.type === "fatal";
+}
+
+async function gatewayAnswers(folder: string): Promise<void> {
+  const deadline = performance.now() + GATEWAY_START_MS;
+  while (performance.now() < deadline && (await askGateway(folder)) === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 async function stopAdoptedGateway(folder: string): Promise<void> {
