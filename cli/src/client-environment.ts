@@ -1,18 +1,17 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { defaultWorkspace, parseWorkspaceName, type WorkspaceName } from "@slipway/client";
+import { defaultWorkspace, type WorkspaceName } from "@slipway/client";
 import { CliError } from "./cli-error.ts";
 import { connect } from "./connect.ts";
 import { type ConnectionOptions, findConnection } from "./connection.ts";
 import { type GenuineSignIn, genuineClientEnvironment } from "./genuine-client.ts";
+import { readWorkspace } from "./session.ts";
 import { findWorkspaceConfig, writeWorkspaceConfig } from "./workspace-config.ts";
 
 export interface ClientEnvironmentOptions extends ConnectionOptions {
   readonly workspace?: string;
   /** false: a workspace that config.json names but the server does not have is an error */
   readonly create: boolean;
-  /** false: write nothing into the working folder */
-  readonly writeConfig: boolean;
 }
 
 export interface ClientEnvironment {
@@ -54,8 +53,7 @@ export async function clientEnvironment(
 
   const notices: string[] = [];
   const config = await findWorkspaceConfig(cwd);
-  const named = options.workspace === undefined ? undefined : parseWorkspaceName(options.workspace);
-  const workspace = config ?? named ?? defaultWorkspace;
+  const workspace = config ?? readWorkspace(options.workspace) ?? defaultWorkspace;
   const { workspaces } = connect(connection);
   const found = (await workspaces.list()).some((item) => sameWorkspace(item, workspace));
   if (!found) {
@@ -69,7 +67,7 @@ export async function clientEnvironment(
     await workspaces.create(workspace);
     notices.push(`Created the workspace ${workspace.name}${config ? ` that ${config.file} names` : ""}.`);
   }
-  if (config === undefined && options.writeConfig) {
+  if (config === undefined) {
     notices.push(`Wrote ${await writeWorkspaceConfig(cwd, workspace)}, which names the workspace ${workspace.name}.`);
   }
   return { variables, notices };

@@ -49,7 +49,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-function readWorkspace(text: string | undefined): WorkspaceName | undefined {
+/** The workspace that a person named. @throws {CliError} InvalidWorkspace */
+export function readWorkspace(text: string | undefined): WorkspaceName | undefined {
   if (text === undefined) return undefined;
   const name = parseWorkspaceName(text);
   if (name !== undefined) return name;

@@ -22,11 +22,7 @@ Example:
   eval "$(slipway env)" && python deploy.py`,
     )
     .action(async (options: EnvOptions) => {
-      const { variables, notices } = await clientEnvironment(
-        { ...options, writeConfig: true },
-        process.cwd(),
-        process.env,
-      );
+      const { variables, notices } = await clientEnvironment(options, process.cwd(), process.env);
       for (const notice of notices) process.stderr.write(`${notice}\n`);
       const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`);
       process.stdout.write(`${[...exports, `unset ${conflictingVariables.join(" ")}`].join("\n")}\n`);

@@ -32,7 +32,7 @@ The program gets environment variables only; the package is not changed. Its exi
 }
 
 async function exec(command: readonly string[], options: ExecOptions): Promise<void> {
-  const { variables, notices } = await clientEnvironment({ ...options, writeConfig: true }, process.cwd(), process.env);
+  const { variables, notices } = await clientEnvironment(options, process.cwd(), process.env);
   for (const notice of notices) process.stderr.write(`${notice}\n`);
   const env: NodeJS.ProcessEnv = { ...process.env, ...variables };
   for (const name of conflictingVariables) delete env[name];

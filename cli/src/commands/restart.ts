@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { fetchTrusting } from "../connect.ts";
-import { findConnection } from "../connection.ts";
+import { dataFolder, findConnection } from "../connection.ts";
 
 const PATIENCE_MS = 60_000;
 
@@ -12,7 +12,8 @@ export function restartCommand(): Command {
     .option("--data <folder>", "data folder of the server (default: ~/.slipway, or SLIPWAY_DATA)")
     .addHelpText("after", "\nExample:\n  slipway restart --data /srv/slipway")
     .action(async (options: { data?: string }) => {
-      const { url, ca } = await findConnection(options, process.env);
+      // The folder, not a saved login: the process id that the server names is one of this machine.
+      const { url, ca } = await findConnection({ data: dataFolder(options, process.env) }, process.env);
       const fetch = fetchTrusting(ca);
       const health = async () => {
         const response = await fetch(`${url}/slipway/v1/health`, { method: "GET", headers: {} });
