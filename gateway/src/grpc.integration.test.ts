@@ -38,7 +38,9 @@ def failure(**arguments):
     try:
         call(arguments.pop("message", b"tensor"), **arguments)
     except grpc.RpcError as error:
-        print(error.code().name, error.details().split(":")[0])
+        # Whose clock ends a call first, the client's or the gateway's, is a race: the words differ, the code does not.
+        own_words = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        print(error.code().name, "" if own_words else error.details().split(":")[0])
 
 failure(metadata=[route], timeout=10)
 failure(metadata=[key, ("x-slipway-service", "nobody")], timeout=10)
@@ -73,7 +75,7 @@ test("grpcio calls a service: messages, deadlines, and errors by their names", a
     "UNAUTHENTICATED CredentialMissing",
     "NOT_FOUND ServiceNotFound",
     "INVALID_ARGUMENT größe",
-    "DEADLINE_EXCEEDED Deadline Exceeded",
+    "DEADLINE_EXCEEDED ",
     "RESOURCE_EXHAUSTED BodyTooLarge",
     "UNIMPLEMENTED GrpcMessageUnsupported",
   ]);
