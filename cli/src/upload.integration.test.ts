@@ -15,9 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => cli.stop());
 
-async function newFile(name: string): Promise<{ path: string; sha256: string }> {
+async function newFile(name: string, size = SIZE): Promise<{ path: string; sha256: string }> {
   const path = join(cli.folder, name);
-  const bytes = randomBytes(SIZE);
+  const bytes = randomBytes(size);
   await writeFile(path, bytes);
   return { path, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
@@ -62,6 +62,39 @@ test("a large file is streamed in one request, and its bytes arrive", async () =
   expect(puts).toHaveLength(1);
   expect(sent).toBe(SIZE);
   expect(await storedDigest(model.id)).toBe(sha256);
+});
+
+test("a larger file that is new to the server is not read twice, and goes on in blocks when the connection breaks", async () => {
+  const size = 64 * 1024 * 1024 + 5;
+  const unseen = await newFile("unseen.bin", size);
+  const client = await clientWith((fetch) => fetch);
+  const hashed: string[] = [];
+  const register = async (of: typeof client, { path }: { path: string }) => {
+    const file = await fileOnDisk(path);
+    const sha256 = () => {
+      hashed.push(path);
+      return file.sha256?.() ?? Promise.reject(new Error("Files on disk have a digest."));
+    };
+    return of.models.register({ name: "unseen", files: [{ ...file, sha256 }] });
+  };
+  const model = await register(client, unseen);
+  expect(hashed).toEqual([]);
+  expect(await storedDigest(model.id)).toBe(unseen.sha256);
+  const line = `${unseen.sha256}  unseen.bin\n`;
+  expect(model.properties.contentDigest).toBe(`sha256:${createHash("sha256").update(line).digest("hex")}`);
+
+  // Of the same size, so that the digest is asked for first.
+  const sameSize = await newFile("same-size.bin", size);
+  expect(await storedDigest((await register(client, sameSize)).id)).toBe(sameSize.sha256);
+  expect(hashed).toEqual([sameSize.path]);
+
+  const broken = await newFile("broken.bin", size + 1);
+  const breaking = await clientWith((fetch) => (url, init) => {
+    if (init?.body instanceof ReadableStream) throw new TypeError("connection reset");
+    return fetch(url, init);
+  });
+  expect(await storedDigest((await register(breaking, broken)).id)).toBe(broken.sha256);
+  expect(hashed).toEqual([sameSize.path, broken.path]);
 });
 
 test("content that the server has is not sent again", async () => {

@@ -1,5 +1,5 @@
 import type { ReservedArtifacts } from "@slipway/api";
-import { uploadBlob } from "./blob-upload.ts";
+import { uploadBlob, uploadInOneRequest } from "./blob-upload.ts";
 import { type FileSource, toHex } from "./file-source.ts";
 import { type Fetch, type Http, reach } from "./http.ts";
 import { errorFromResponse, SlipwayError } from "./slipway-error.ts";
@@ -22,6 +22,8 @@ export interface UploadedFile {
   readonly path: string;
   /** `LocalUpload/<container>/<path>` */
   readonly artifactId: string;
+  /** of the bytes that are stored, in hex */
+  readonly sha256: string | undefined;
 }
 
 /** A stored file that can be fetched without a token. */
@@ -35,6 +37,8 @@ export type Artifacts = ReturnType<typeof createArtifacts>;
 const ORIGIN = "LocalUpload";
 /** The wire's limit for one reservation (wire contract, 5.1). Schemas are not loaded for a number: they are most of `api`. */
 const MAX_RESERVED_PATHS = 50;
+/** From here on reading a file twice, once to hash and once to send it, is felt. */
+const LARGE_BYTES = 64 * 1024 * 1024;
 
 interface DigestedFile {
   readonly file: FileSource;
@@ -43,7 +47,10 @@ interface DigestedFile {
 
 export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddress) {
   async function reserve(container: string, files: readonly DigestedFile[], signal: AbortSignal | undefined) {
-    const paths = files.map(({ file, sha256 }) => ({ path: file.path, ...(sha256 === undefined ? {} : { sha256 }) }));
+    const paths = files.map(({ file: { path, sizeBytes }, sha256 }) => ({
+      path,
+      ...(sha256 === undefined ? { sizeBytes } : { sha256 }),
+    }));
     return http.json<ReservedArtifacts>(
       "POST",
       `${address.artifacts}/artifacts/batch/metadata/${ORIGIN}/${container}`,
@@ -54,9 +61,35 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
     );
   }
 
+  /**
+   * One large file whose size the server never saw is new to it: it is sent at once, and the server's hash names it.
+   *
+   * @returns undefined if its digest may spare the upload, or the connection broke: a digest lets it go on where it ended
+   */
+  async function uploadUnseen(
+    files: readonly FileSource[],
+    options: UploadOptions,
+  ): Promise<UploadedFile[] | undefined> {
+    const [file, ...others] = files;
+    if (file === undefined || others.length > 0 || file.sizeBytes < LARGE_BYTES) return undefined;
+    const digested = [{ file, sha256: undefined }];
+    const reservation = await reserve(await containerFor(digested), digested, options.signal);
+    const { artifact, content } = reserved(reservation, file.path);
+    if (content.mayBeStored !== false) return undefined;
+    let sentBytes = 0;
+    const onSent = (bytes: number) => {
+      sentBytes += bytes;
+      options.onUpload?.({ sentBytes, totalBytes: file.sizeBytes, reusedBytes: 0 });
+    };
+    const sha256 = await uploadInOneRequest(fetch, content.uploadUri, file, { onSent, signal: options.signal });
+    return sha256 === undefined ? undefined : [{ path: file.path, artifactId: artifact.artifactId, sha256 }];
+  }
+
   return {
     /** Sends files. Content that the server has is not sent again, and an interrupted upload goes on where it ended. */
     async upload(files: readonly FileSource[], options: UploadOptions = {}): Promise<UploadedFile[]> {
+      const unseen = await uploadUnseen(files, options);
+      if (unseen !== undefined) return unseen;
       const digested: DigestedFile[] = [];
       for (const file of files) digested.push({ file, sha256: await file.sha256?.(options.signal) });
       const container = await containerFor(digested);
@@ -68,10 +101,8 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
       for (let first = 0; first < files.length; first += MAX_RESERVED_PATHS) {
         const batch = digested.slice(first, first + MAX_RESERVED_PATHS);
         const reservation = await reserve(container, batch, options.signal);
-        for (const { file } of batch) {
-          const artifact = reservation.artifacts[file.path];
-          const content = reservation.artifactContentInformation[file.path];
-          if (artifact === undefined || content === undefined) throw notReserved(file.path);
+        for (const { file, sha256 } of batch) {
+          const { artifact, content } = reserved(reservation, file.path);
           if (content.alreadyStored) reusedBytes += file.sizeBytes;
           else {
             const onSent = (bytes: number) => {
@@ -80,7 +111,7 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
             };
             await uploadBlob(fetch, content.uploadUri, file, { onSent, signal: options.signal });
           }
-          uploaded.push({ path: file.path, artifactId: artifact.artifactId });
+          uploaded.push({ path: file.path, artifactId: artifact.artifactId, sha256 });
         }
         report();
       }
@@ -120,8 +151,11 @@ async function containerFor(files: readonly DigestedFile[]): Promise<string> {
   return toHex(digest.subarray(0, 16));
 }
 
-function notReserved(path: string): SlipwayError {
-  return new SlipwayError({
+function reserved(reservation: ReservedArtifacts, path: string) {
+  const artifact = reservation.artifacts[path];
+  const content = reservation.artifactContentInformation[path];
+  if (artifact !== undefined && content !== undefined) return { artifact, content };
+  throw new SlipwayError({
     code: "UnexpectedAnswer",
     message: `The server reserved no upload address for ${path}.`,
   });

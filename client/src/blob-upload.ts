@@ -32,22 +32,24 @@ export async function uploadBlob(
     return;
   }
   const present = await uncommittedBlocks(fetch, address, options.signal);
-  if (present.size === 0 && file.sizeBytes <= STREAMED_BYTES && (await uploadStream(fetch, address, file, options)))
-    return;
+  if (present.size === 0 && (await uploadInOneRequest(fetch, uploadUri, file, options)) !== undefined) return;
   await uploadBlocks(fetch, address, file, present, options);
 }
 
 const wholeFile = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" } as const;
 
-/** @returns false if this platform has no streams to send, or the connection broke: then it goes in blocks */
-async function uploadStream(
+/**
+ * @returns the SHA-256 of what the server stored, in hex; undefined if this platform has no streams to send, the file is too
+ * large for one request, or the connection broke: then it goes in blocks
+ */
+export async function uploadInOneRequest(
   fetch: Fetch,
-  address: URL,
+  uploadUri: string,
   file: FileSource,
-  options: BlobUploadOptions,
-): Promise<boolean> {
-  const content = file.stream?.();
-  if (content === undefined) return false;
+  options: BlobUploadOptions = {},
+): Promise<string | undefined> {
+  const content = file.sizeBytes <= STREAMED_BYTES ? file.stream?.() : undefined;
+  if (content === undefined) return undefined;
   let sent = 0;
   const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
@@ -58,14 +60,15 @@ async function uploadStream(
   });
   const body = content.pipeThrough(counter);
   try {
-    await request(fetch, address.href, { method: "PUT", headers: wholeFile, body, duplex: "half" }, options.signal);
-    return true;
+    const init: RequestWithStream = { method: "PUT", headers: wholeFile, body, duplex: "half" };
+    const { headers } = await request(fetch, uploadUri, init, options.signal);
+    return /^"sha256:([0-9a-f]{64})"$/.exec(headers.get("etag") ?? "")?.[1];
   } catch (error) {
     // A fetch that read from it has given it up already.
     if (!body.locked) await body.cancel();
     if (!isSlipwayError(error) || error.code !== "ServerUnreachable") throw error;
     options.onSent?.(-sent);
-    return false;
+    return undefined;
   }
 }
 
@@ -120,6 +123,9 @@ async function uncommittedBlocks(fetch: Fetch, address: URL, signal: AbortSignal
   return found;
 }
 
+/** `duplex` is part of the fetch standard; the platform's types do not have it yet. */
+type RequestWithStream = RequestInit & { readonly duplex?: "half" };
+
 /** Every PUT here is idempotent, so a lost connection only costs a repetition. */
 async function put(
   fetch: Fetch,
@@ -130,21 +136,22 @@ async function put(
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await request(fetch, url, { method: "PUT", headers, body }, signal);
+      await request(fetch, url, { method: "PUT", headers, body }, signal);
+      return;
     } catch (error) {
       if (attempt === TRIES || !isSlipwayError(error) || error.code !== "ServerUnreachable") throw error;
     }
   }
 }
 
-/** `duplex` is part of the fetch standard; the platform's types do not have it yet. */
 async function request(
   fetch: Fetch,
   url: string,
-  init: RequestInit & { readonly duplex?: "half" },
+  init: RequestWithStream,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<Response> {
   const response = await reach(fetch, url, signal === undefined ? init : { ...init, signal });
   if (!response.ok) throw await errorFromResponse(response);
   await response.body?.cancel();
+  return response;
 }

@@ -3,7 +3,7 @@ export { type ClientOptions, createClient, type SlipwayClient } from "./client.t
 export { type Bytes, type FileSource, fileFromBlob, fileFromText } from "./file-source.ts";
 export type { Fetch } from "./http.ts";
 export type { ImageFilter, NewImage, StartedImage } from "./images.ts";
-export type { ModelFilter, NewModel } from "./models.ts";
+export { CONTENT_PROPERTY, contentDigest, type ModelFilter, type NewModel } from "./models.ts";
 export { createLogReader, type LogEntry } from "./operation-log.ts";
 export type { Started, WaitOptions } from "./operations.ts";
 export type { ScoreOptions, Scorer } from "./scorer.ts";

@@ -1,5 +1,5 @@
 import type { Artifacts, UploadOptions } from "./artifacts.ts";
-import type { FileSource } from "./file-source.ts";
+import { type FileSource, toHex } from "./file-source.ts";
 import type { Http } from "./http.ts";
 import { readPages, tagFilter } from "./pages.ts";
 import type { Asset, Model } from "./wire.ts";
@@ -27,6 +27,9 @@ export interface ModelFilter {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The property that holds the digest of a model's content, so that nobody registers the same files twice without wanting to. */
+export const CONTENT_PROPERTY = "contentDigest";
+
 export type Models = ReturnType<typeof createModels>;
 
 const PAGE_SIZE = 255;
@@ -46,6 +49,7 @@ export function createModels(http: Http, artifacts: Artifacts, address: Workspac
     /** Uploads and registers; the version counts up by itself. */
     async register(model: NewModel, options: UploadOptions = {}): Promise<Model> {
       const uploaded = await artifacts.upload(model.files, options);
+      const digest = await contentDigest(uploaded);
       const asset = await http.json<Asset>("POST", `${address.modelManagement}/assets`, {
         body: { name: model.name, artifacts: prefixes(uploaded.map((file) => file.artifactId)) },
         signal: options.signal,
@@ -59,7 +63,7 @@ export function createModels(http: Http, artifacts: Artifacts, address: Workspac
           unpack: false,
           description: model.description,
           kvTags: model.tags ?? {},
-          properties: model.properties ?? {},
+          properties: { ...model.properties, ...(digest === undefined ? {} : { [CONTENT_PROPERTY]: digest }) },
           framework: model.framework,
           frameworkVersion: model.frameworkVersion,
           sampleInputData: model.sampleInput,
@@ -113,6 +117,19 @@ export function createModels(http: Http, artifacts: Artifacts, address: Workspac
       await http.send("DELETE", url(id), options);
     },
   };
+}
+
+/** `sha256:` and the digest over names and contents, in the form of `sha256sum`; undefined if one of the digests is not known. */
+export async function contentDigest(
+  files: readonly { readonly path: string; readonly sha256: string | undefined }[],
+): Promise<string | undefined> {
+  const lines: string[] = [];
+  for (const { path, sha256 } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    if (sha256 === undefined) return undefined;
+    lines.push(`${sha256}  ${path}\n`);
+  }
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines.join("")));
+  return `sha256:${toHex(new Uint8Array(bytes))}`;
 }
 
 /** One prefix for each file or folder at the top of the upload: a folder is one thing. */

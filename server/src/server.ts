@@ -135,8 +135,8 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   surroundings.prepared();
 
   const blobs = await openFileBlobStore(layout.blobs);
-  const artifacts = createArtifactService({ database, clock, blobs });
   const uploads = await openUploads({ database, clock, blobs, directory: layout.uploads });
+  const artifacts = createArtifactService({ database, clock, blobs, uploads });
   const addresses = createUploadAddresses({ publicUrl: () => publicUrl, signingKey: Buffer.from(uploadKey), clock });
 
   const operations = createOperationStore(database, clock);

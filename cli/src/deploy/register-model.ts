@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { basename, extname } from "node:path";
-import type { FileSource, Model } from "@slipway/client";
+import { CONTENT_PROPERTY, contentDigest, type FileSource, type Model } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
 import { filesAt } from "../files/file-on-disk.ts";
 import { inlineOrFile } from "../options.ts";
@@ -20,9 +19,6 @@ export interface ModelToRegister {
   readonly sampleInput?: string | undefined;
 }
 
-/** The property that holds the digest of a model's content, so that the same files are not registered twice by a deployment. */
-const CONTENT_PROPERTY = "contentDigest";
-
 type Registering = Pick<Session, "client" | "progress" | "signal">;
 
 /** @returns the new version, and how many bytes its files have */
@@ -30,17 +26,16 @@ export async function registerModel(
   session: Registering,
   model: ModelToRegister,
 ): Promise<{ model: Model; bytes: number }> {
-  const files = await filesAt(model.path);
-  return register(session, model, files, await contentDigest(files));
+  return register(session, model, await filesAt(model.path));
 }
 
 /** The newest version if it has exactly these files, otherwise a new one. */
 export async function registerModelIfNew(session: Registering, model: ModelToRegister): Promise<Model> {
   const files = await filesAt(model.path);
-  const digest = await contentDigest(files);
   const latest = await session.client.models.latest(nameOf(model), session.signal);
-  if (latest?.properties[CONTENT_PROPERTY] === digest) return latest;
-  return (await register(session, model, files, digest)).model;
+  const known = latest?.properties[CONTENT_PROPERTY];
+  if (latest !== undefined && known !== undefined && known === (await digestOf(files))) return latest;
+  return (await register(session, model, files)).model;
 }
 
 /** `NAME:VERSION`, or `NAME` for the newest. @throws {CliError|SlipwayError} ModelNotFound */
@@ -65,7 +60,7 @@ function nameOf(model: ModelToRegister): string {
   return model.name ?? modelNameFor(model.path);
 }
 
-async function register(session: Registering, model: ModelToRegister, files: readonly FileSource[], digest: string) {
+async function register(session: Registering, model: ModelToRegister, files: readonly FileSource[]) {
   const { client, progress, signal } = session;
   const name = nameOf(model);
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
@@ -76,7 +71,7 @@ async function register(session: Registering, model: ModelToRegister, files: rea
         files,
         description: model.description,
         tags: model.tags,
-        properties: { ...model.properties, [CONTENT_PROPERTY]: digest },
+        properties: model.properties,
         framework: model.framework ?? (model.path.endsWith(".onnx") ? "Onnx" : undefined),
         frameworkVersion: model.frameworkVersion,
         sampleInput: await readSample(model.sampleInput),
@@ -91,13 +86,10 @@ async function register(session: Registering, model: ModelToRegister, files: rea
   return { model: registered, bytes };
 }
 
-/** One digest over names and contents. */
-async function contentDigest(files: readonly FileSource[]): Promise<string> {
-  const digest = createHash("sha256");
-  for (const file of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
-    digest.update(`${await file.sha256?.()}  ${file.path}\n`);
-  }
-  return `sha256:${digest.digest("hex")}`;
+async function digestOf(files: readonly FileSource[]): Promise<string | undefined> {
+  const digested = [];
+  for (const file of files) digested.push({ path: file.path, sha256: await file.sha256?.() });
+  return contentDigest(digested);
 }
 
 async function readSample(text: string | undefined): Promise<string | undefined> {

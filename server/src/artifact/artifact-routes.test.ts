@@ -125,6 +125,21 @@ describe("announced digests", () => {
     expect(repeated.statusCode).toBe(201);
   });
 
+  it("says by size whether a digest could spare the upload", async () => {
+    const mayBeStored = async (sizeBytes: number, workspace = "ws1") =>
+      (await reserve(room, "asked", [{ path: "m", sizeBytes }], workspace)).information("m").mayBeStored;
+    expect(await mayBeStored(9)).toBe(false);
+    await uploadFiles(room, "first", { "m.pkl": "the model" });
+    expect(await mayBeStored(9)).toBe(true);
+    expect(await mayBeStored(10)).toBe(false);
+    expect(await mayBeStored(9, "ws2")).toBe(false);
+    const announced = await reserve(room, "c", [{ path: "m", sha256: sha256("1234567890") }]);
+    expect(announced.information("m").mayBeStored).toBeUndefined();
+    const block = `${announced.upload("m")}&comp=block&blockid=${Buffer.from("00000000").toString("base64")}`;
+    await room.app.inject({ method: "PUT", url: block, payload: "12345" });
+    expect(await mayBeStored(10)).toBe(true);
+  });
+
   it("does not trust a row whose bytes are gone", async () => {
     await uploadFiles(room, "first", { m: "lost" });
     await room.blobs.delete(`sha256:${sha256("lost")}`);

@@ -32,15 +32,20 @@ export function artifactRoutes(app: HttpApp, deps: ArtifactRouteDependencies): v
     { schema: { params: ContainerParams, body: ReserveArtifacts, response: { 200: ReservedArtifacts } } },
     async (request) => {
       const { origin, container } = request.params;
-      const files = request.body.paths.map(({ path, sha256 }) => ({ path, digest: sha256 && `sha256:${sha256}` }));
+      const files = request.body.paths.map(({ path, sha256, sizeBytes }) => ({
+        path,
+        digest: sha256 && `sha256:${sha256}`,
+        sizeBytes,
+      }));
       const reservations = await artifacts.reserve(workspaceOf(request).id, origin, container, files);
       return {
         // fromEntries makes own properties of any name, `__proto__` included.
         artifacts: Object.fromEntries(reservations.map(({ artifact }) => [artifact.path, toWireArtifact(artifact)])),
         artifactContentInformation: Object.fromEntries(
-          reservations.map(({ artifact, announcedDigest, alreadyStored }) => {
+          reservations.map(({ artifact, announcedDigest, alreadyStored, mayBeStored }) => {
             const address = addresses.forWriting(artifact.uploadId, announcedDigest);
-            return [artifact.path, { ...placeOf(artifact), ...address, alreadyStored }];
+            const known = { alreadyStored, ...(mayBeStored === undefined ? {} : { mayBeStored }) };
+            return [artifact.path, { ...placeOf(artifact), ...address, ...known }];
           }),
         ),
         errors: {},

@@ -12,6 +12,7 @@ import {
 import { type ArtifactPlace, artifactId, checkArtifactPath, checkContainer, parseArtifactId } from "./artifact-path.ts";
 import { createArtifactStore } from "./artifact-store.ts";
 import type { ArtifactTables } from "./artifact-tables.ts";
+import type { UploadService } from "./upload-service.ts";
 
 /** Files in one answer of a listing. */
 const PAGE_SIZE = 500;
@@ -20,6 +21,8 @@ export interface FileToReserve {
   readonly path: string;
   /** `sha256:…` of the file, if the client knows it */
   readonly digest?: string | undefined;
+  /** announced instead of the digest by a client that would rather not read the file twice */
+  readonly sizeBytes?: number | undefined;
 }
 
 export interface Reservation {
@@ -27,6 +30,8 @@ export interface Reservation {
   readonly announcedDigest: string | undefined;
   /** the announced bytes are in place */
   readonly alreadyStored: boolean;
+  /** with an announced size: whether the digest could spare the upload */
+  readonly mayBeStored: boolean | undefined;
 }
 
 export interface ArtifactPageResult {
@@ -52,12 +57,13 @@ export interface ArtifactDependencies<Tables extends ArtifactTables> {
   readonly database: Kysely<Tables>;
   readonly clock: Clock;
   readonly blobs: BlobStore;
+  readonly uploads: Pick<UploadService, "hasInterrupted">;
 }
 
 export function createArtifactService<Tables extends ArtifactTables>(
   deps: ArtifactDependencies<Tables>,
 ): ArtifactService {
-  const { blobs } = deps;
+  const { blobs, uploads } = deps;
   const store = createArtifactStore(deps.database, deps.clock);
 
   /** Unchanged bytes are never sent twice: a digest that the workspace holds becomes the content of the new artifact. */
@@ -66,6 +72,10 @@ export function createArtifactService<Tables extends ArtifactTables>(
     const known = await store.findContent(workspaceId, digest);
     if (known === undefined || !(await blobs.has(digest))) return false;
     return store.complete(artifact.uploadId, known);
+  }
+
+  async function mayBeStored(workspaceId: string, sizeBytes: number): Promise<boolean> {
+    return (await store.hasContentOfSize(workspaceId, sizeBytes)) || uploads.hasInterrupted();
   }
 
   async function get(workspaceId: string, place: ArtifactPlace): Promise<ReservedArtifact> {
@@ -87,12 +97,16 @@ export function createArtifactService<Tables extends ArtifactTables>(
         container,
         files.map((file) => file.path),
       );
-      const announced = new Map(files.map((file) => [file.path, file.digest]));
+      const announced = new Map(files.map((file) => [file.path, file]));
       const reservations: Reservation[] = [];
       for (const artifact of artifacts) {
-        const announcedDigest = announced.get(artifact.path);
-        const alreadyStored = announcedDigest !== undefined && (await isStored(workspaceId, artifact, announcedDigest));
-        reservations.push({ artifact, announcedDigest, alreadyStored });
+        const { digest, sizeBytes } = announced.get(artifact.path) ?? {};
+        reservations.push({
+          artifact,
+          announcedDigest: digest,
+          alreadyStored: digest !== undefined && (await isStored(workspaceId, artifact, digest)),
+          mayBeStored: sizeBytes === undefined ? undefined : await mayBeStored(workspaceId, sizeBytes),
+        });
       }
       return reservations;
     },

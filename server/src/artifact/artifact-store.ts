@@ -78,6 +78,17 @@ export function createArtifactStore<Tables extends ArtifactTables>(database: Kys
       return row === undefined ? undefined : (toArtifact(row).content ?? undefined);
     },
 
+    async hasContentOfSize(workspaceId: string, sizeBytes: number): Promise<boolean> {
+      const row = await db
+        .selectFrom("artifact")
+        .select("upload_id")
+        .where("workspace_id", "=", workspaceId)
+        .where("size_bytes", "=", sizeBytes)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
     /** At the place or below it, sorted by path, beginning after `afterPath`. */
     async list(
       workspaceId: string,

@@ -25,14 +25,20 @@ export async function openArtifactRoom(parent = tmpdir()) {
   const clock = manualClock(new Date());
   const blobs = await openFileBlobStore(join(directory, "blobs"));
   const addresses = createUploadAddresses({ publicUrl: () => PUBLIC_URL, signingKey: Buffer.alloc(32, 7), clock });
-  const artifacts = createArtifactService({ database, clock, blobs });
   const uploadsDirectory = join(directory, "uploads");
+  let uploads = await openUploads({ database, clock, blobs, directory: uploadsDirectory });
+  const artifacts = createArtifactService({
+    database,
+    clock,
+    blobs,
+    uploads: { hasInterrupted: () => uploads.hasInterrupted() },
+  });
   const logged: string[] = [];
   const log = createLog((line) => logged.push(line));
 
   /** Calling it again is what a restart of the server is. */
   async function start() {
-    const uploads = await openUploads({ database, clock, blobs, directory: uploadsDirectory });
+    uploads = await openUploads({ database, clock, blobs, directory: uploadsDirectory });
     const app = createHttpApp();
     handleErrors(app, resourceManagerEnvelope, log);
     app.decorateRequest("workspaceScope", undefined);
@@ -85,7 +91,7 @@ export async function uploadFiles(
 export async function reserve(
   room: ArtifactTestRoom,
   container: string,
-  paths: readonly { readonly path: string; readonly sha256?: string }[],
+  paths: readonly { readonly path: string; readonly sha256?: string; readonly sizeBytes?: number }[],
   workspace = "ws1",
 ) {
   const answer = await room.app.inject({

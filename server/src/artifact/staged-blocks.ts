@@ -101,6 +101,12 @@ export function createStagedBlocks(directory: string, bootId: string) {
       for (const [folder, entry] of openAreas) await forget(folder, entry);
     },
 
+    /** The areas of all uploads. */
+    async areas(): Promise<string[]> {
+      const uploads = await entries(directory);
+      return (await Promise.all(uploads.map((uploadId) => entries(join(directory, uploadId))))).flat();
+    },
+
     /** Of all writers. */
     async discardAll(uploadId: string): Promise<void> {
       for (const stagingArea of await entries(join(directory, uploadId))) await discard({ uploadId, stagingArea });

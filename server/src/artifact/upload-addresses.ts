@@ -8,6 +8,9 @@ const LIFETIME_SECONDS = 24 * 60 * 60;
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
 const STAGING_AREA = /^([0-9a-f]{32}|sha256-[0-9a-f]{64})$/;
 
+/** Whether a staging area is that of an announced digest. */
+export const isOfDigest = (stagingArea: string) => stagingArea.startsWith("sha256-");
+
 export type UploadRight = "read" | "write";
 
 /** What a valid address allows. */
@@ -78,7 +81,7 @@ export function createUploadAddresses(deps: {
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw uploadAddressRefused();
       if (!rights.some((right) => sp === permissionOf(right))) throw uploadAddressRefused();
       if (Number(se) <= nowSeconds()) throw uploadAddressExpired(new Date(Number(se) * 1000).toISOString());
-      const announcedDigest = si.startsWith("sha256-") ? si.replace("-", ":") : undefined;
+      const announcedDigest = isOfDigest(si) ? si.replace("-", ":") : undefined;
       return { uploadId, stagingArea: si, announcedDigest };
     },
   };

@@ -10,7 +10,7 @@ import { createArtifactStore } from "./artifact-store.ts";
 import type { ArtifactTables } from "./artifact-tables.ts";
 import { createStagedBlocks } from "./staged-blocks.ts";
 import type { BlockPlace, StagedBlock } from "./staging-area.ts";
-import type { UploadGrant } from "./upload-addresses.ts";
+import { isOfDigest, type UploadGrant } from "./upload-addresses.ts";
 import { blobAlreadyExists, blobNotUploaded, md5Mismatch, sha256Mismatch, uploadBusy } from "./upload-errors.ts";
 
 /** What the client says about the bytes it sends with one request. */
@@ -44,6 +44,8 @@ export interface UploadService {
   /** Makes the file of these blocks, in this order. @throws {AppError} InvalidBlockList, BlobAlreadyExists, BlobDigestMismatch */
   commit(grant: UploadGrant, blockIds: readonly string[], write: WriteMode): Promise<ArtifactContent>;
   blocks(grant: UploadGrant): Promise<StagedBlock[]>;
+  /** Somebody's upload with an announced digest has not ended, so that a later attempt finds its blocks. */
+  hasInterrupted(): Promise<boolean>;
   /** @throws {AppError} BlobNotFound */
   get(grant: UploadGrant): Promise<ArtifactContent>;
   /** Before the process ends; blocks that came stay for the next one. */
@@ -156,6 +158,8 @@ export async function openUploads<Tables extends ArtifactTables>(
     close: () => staged.close(),
 
     blocks: (grant) => staged.list(grant),
+
+    hasInterrupted: async () => (await staged.areas()).some(isOfDigest),
 
     async get(grant) {
       const content = await find(grant);

@@ -52,8 +52,8 @@ export async function openImageTestRoom(
   const blobs = await openFileBlobStore(join(folder, "blobs"));
   const workspaces = createWorkspaceService(database, clock);
   const workspace = await workspaces.ensureDefault();
-  const artifacts = createArtifactService({ database, clock, blobs });
   const uploads = await openUploads({ database, clock, blobs, directory: join(folder, "uploads") });
+  const artifacts = createArtifactService({ database, clock, blobs, uploads });
   const users: string[] = [];
   const models = createModelService({ database, clock, artifacts, usersOf: async () => [] });
   const registry = createRegistry({ database, clock, blobs });

@@ -22,8 +22,8 @@ export async function openModelRoom() {
   await migrateToLatest(database, { "0001-artifact": artifactMigration, "0002-model": modelMigration });
   const clock = manualClock();
   const blobs = await openFileBlobStore(join(directory, "blobs"));
-  const artifacts = createArtifactService({ database, clock, blobs });
   const uploads = await openUploads({ database, clock, blobs, directory: join(directory, "uploads") });
+  const artifacts = createArtifactService({ database, clock, blobs, uploads });
   /** model id → who uses it */
   const users = new Map<string, readonly string[]>();
   const models = createModelService({
