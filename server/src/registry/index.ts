@@ -1,3 +1,4 @@
+export type { ImageConfig, Platform } from "./image-config.ts";
 export { withFolders } from "./layer-entries.ts";
 export { planTar, readTar } from "./layer-tar.ts";
 export {
