@@ -6,6 +6,7 @@ export * from "./azureml/operations.ts";
 export * from "./azureml/services.ts";
 export * from "./frames.ts";
 export * from "./gateway-config.ts";
+export * from "./image-description.ts";
 export * from "./route-snapshot.ts";
 export * from "./scorer-config.ts";
 export * from "./shape-problems.ts";

@@ -44,6 +44,8 @@ export const ScorerConfig = Type.Object({
   memoryGuard: Type.Union([
     Type.Literal("cgroup-v2"),
     Type.Literal("cgroup-v1"),
+    /** somebody else holds the scorer and its workers to a limit: only the kernel's kills are counted, in the own cgroup */
+    Type.Literal("container"),
     Type.Literal("watchdog"),
     Type.Literal("none"),
   ]),

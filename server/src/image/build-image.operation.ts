@@ -1,12 +1,13 @@
 import type { EnvironmentRequest, EnvironmentService } from "../environment/index.ts";
 import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
 import { azuremlImport } from "./azureml-import.ts";
 import type { Image, ImagePlan, ImageState } from "./image.ts";
 import { type InputReaders, planImage } from "./image-inputs.ts";
 import { codeLayer, environmentLayer, type ImageLayer, type LayerDependencies, modelLayer } from "./image-layers.ts";
-import { ociArchitecture, writeManifest } from "./image-manifest.ts";
+import { writeManifest } from "./image-manifest.ts";
 
 export const IMAGE_BUILD = "image.build";
 
@@ -137,6 +138,8 @@ export function buildImageOperation(deps: BuildImageDependencies) {
               environmentRoot: environment?.root ?? null,
               environmentRequest: environment?.request ?? null,
               lockDigest: environment?.lockDigest ?? null,
+              architecture: ownArchitecture(),
+              base: null,
             },
           });
           if (!ready) throw operationCancelled();
@@ -201,8 +204,8 @@ function environmentProperties(environment: BuiltEnvironment | null): Record<str
 function* sayInputs(image: Image, plan: ImagePlan): Iterable<string> {
   yield `Building ${image.id} from ${plan.models.map((model) => model.id).join(", ") || "no model"}${plan.driver === null ? "; the ONNX runtime needs no script" : ` and ${plan.driver}`}.`;
   const { targetArchitecture, properties } = image.targetRuntime;
-  if (!targetArchitecture.toLowerCase().startsWith(ociArchitecture())) {
-    yield `Warning: built for ${ociArchitecture()}, the architecture of this machine, not for ${targetArchitecture}.`;
+  if (!targetArchitecture.toLowerCase().startsWith(ownArchitecture())) {
+    yield `Warning: built for ${ownArchitecture()}, the architecture of this machine, not for ${targetArchitecture}.`;
   }
   if (properties.baseImage) yield `Warning: the base image ${String(properties.baseImage)} is not used.`;
   if (properties.installCuda) yield "Warning: CUDA is not installed into images.";

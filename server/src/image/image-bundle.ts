@@ -22,6 +22,8 @@ export async function bundleOf(
   const environmentRoot = await presentEnvironment(deps.environments, built, signal);
   return {
     ...facts,
+    architecture: built.architecture,
+    base: built.base?.reference ?? null,
     runtime: plan.runtime,
     appRoot: root,
     ...(plan.driver === null ? {} : { entryScript: plan.driver }),

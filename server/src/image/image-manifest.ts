@@ -1,4 +1,4 @@
-import { arch } from "node:os";
+import { ownArchitecture } from "../platform/architecture.ts";
 import { type Descriptor, type Layer, mediaTypes, type Registry } from "../registry/index.ts";
 import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
 import { APP_ROOT, ENVIRONMENT_ROOT, type ImageLayer } from "./image-layers.ts";
@@ -55,17 +55,12 @@ function imageConfig(
   const variables = imageVariables(image, plan, `/${APP_ROOT}`);
   return {
     created: image.createdAt,
-    architecture: ociArchitecture(),
+    architecture: ownArchitecture(),
     os: "linux",
     config: { Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`), WorkingDir: `/${APP_ROOT}` },
     rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => layer.diffId) },
     history: layers.map(({ title }) => ({ created: image.createdAt, created_by: `slipway: ${title}` })),
   };
-}
-
-/** The environment is made for the machine that builds. */
-export function ociArchitecture(): string {
-  return arch() === "x64" ? "amd64" : arch();
 }
 
 /** What the driver finds set before it is imported; the user's own variables do not reach over ours. */

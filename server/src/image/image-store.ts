@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { BuiltImage, Image, ImageError, ImageState } from "./image.ts";
 import type { ImageTables } from "./image-tables.ts";
 
@@ -133,7 +134,13 @@ export function createImageStore<Tables extends ImageTables>(database: Kysely<Ta
 
     async findBuilt(workspaceId: string, id: string): Promise<BuiltImage | undefined> {
       const row = await at(workspaceId, parseImageId(id)).select("built").executeTakeFirst();
-      return row?.built ? (JSON.parse(row.built) as BuiltImage) : undefined;
+      if (!row?.built) return undefined;
+      // Images of older versions say neither.
+      return {
+        architecture: ownArchitecture(),
+        base: null,
+        ...(JSON.parse(row.built) as Omit<BuiltImage, "architecture" | "base"> & Partial<BuiltImage>),
+      };
     },
 
     /** Newest first, or oldest first. */

@@ -100,6 +100,12 @@ export interface PlannedModel {
   readonly files: readonly { readonly path: string; readonly digest: string; readonly sizeBytes: number }[];
 }
 
+/** What an image stands on, by name and for ever. */
+export interface BuiltBase {
+  readonly reference: string;
+  readonly digest: string;
+}
+
 /** What is left of a finished build: enough to lay the image out again. */
 export interface BuiltImage {
   readonly plan: ImagePlan;
@@ -107,6 +113,9 @@ export interface BuiltImage {
   readonly environmentRequest: EnvironmentRequest | null;
   /** digest of the stored lock: exact versions with hashes */
   readonly lockDigest: string | null;
+  /** as OCI names it: `amd64`, `arm64` */
+  readonly architecture: string;
+  readonly base: BuiltBase | null;
 }
 
 /** Where models lie below the application folder; the genuine client's `Model.get_model_path` looks there. */

@@ -9,6 +9,10 @@ export interface ImageBundle {
   readonly imageDigest: string;
   /** `NAME:VERSION` in the registry, for targets that pull */
   readonly imageLocation: string;
+  /** as OCI names it: `amd64`, `arm64` */
+  readonly architecture: string;
+  /** what the image stands on; null: it has no operating system, so no container engine can run it */
+  readonly base: string | null;
   readonly runtime: "python" | "onnx";
   /** folder with the driver, the code and `azureml-models/` (python), or the models only (onnx) */
   readonly appRoot: string;

@@ -140,7 +140,10 @@ export async function createServiceFixture() {
       },
       async bundle(_workspaceId, imageId) {
         const location = `localhost/default/${imageId}`;
-        const bundle = { imageId, imageDigest: `sha256:${imageId}`, imageLocation: location, runtime: "onnx" as const };
+        const bundle = {
+          ...{ imageId, imageDigest: `sha256:${imageId}`, imageLocation: location, runtime: "onnx" as const },
+          ...{ architecture: "amd64", base: null },
+        };
         return { ...bundle, appRoot: folder, environmentVariables: {}, models: [] };
       },
       usersOfModel: async () => [],

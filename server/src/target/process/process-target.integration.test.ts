@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { scorerMain } from "@slipway/scoring";
 import { describe, expect, test } from "vitest";
+import { ownArchitecture } from "../../platform/architecture.ts";
 import { detectCgroups } from "../../platform/cgroup.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { newShortId } from "../../platform/ids.ts";
@@ -89,6 +90,8 @@ async function openProcessWorld(wishes: WorldWishes = {}): Promise<ProcessWorld>
         imageId: "echo:1",
         imageDigest: "sha256:0",
         imageLocation: "localhost/echo:1",
+        architecture: ownArchitecture(),
+        base: null,
         runtime: "python",
         appRoot,
         entryScript: "score.py",

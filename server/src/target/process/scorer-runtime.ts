@@ -1,9 +1,10 @@
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
+import { ownArchitecture } from "../../platform/architecture.ts";
 import { type Isolation, SAFE_ENV } from "../../platform/sandbox.ts";
 import type { Deployment, ImageBundle } from "../target.ts";
-import { bundleIncomplete } from "./process-errors.ts";
+import { bundleIncomplete, foreignArchitecture } from "./process-errors.ts";
 import type { RunFolder } from "./run-folder.ts";
 
 export interface RuntimeOptions {
@@ -18,6 +19,8 @@ export async function scorerRuntime(
   run: RunFolder,
   options: RuntimeOptions,
 ): Promise<ScorerConfig["runtime"]> {
+  const { imageId, architecture } = deployment.bundle;
+  if (architecture !== ownArchitecture()) throw foreignArchitecture(imageId, architecture, ownArchitecture());
   switch (deployment.bundle.runtime) {
     case "python":
       return pythonRuntime(deployment, run, options);
