@@ -39,17 +39,21 @@ const ORIGIN = "LocalUpload";
 const MAX_RESERVED_PATHS = 50;
 /** From here on reading a file twice, once to hash and once to send it, is felt. */
 const LARGE_BYTES = 64 * 1024 * 1024;
+/** What the wire calls the head of a file. */
+const HEAD_BYTES = 1024 * 1024;
 
 interface DigestedFile {
   readonly file: FileSource;
-  readonly sha256: string | undefined;
+  readonly sha256?: string | undefined;
+  readonly headSha256?: string;
 }
 
 export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddress) {
   async function reserve(container: string, files: readonly DigestedFile[], signal: AbortSignal | undefined) {
-    const paths = files.map(({ file: { path, sizeBytes }, sha256 }) => ({
-      path,
-      ...(sha256 === undefined ? { sizeBytes } : { sha256 }),
+    const paths = files.map(({ file, sha256, headSha256 }) => ({
+      path: file.path,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(headSha256 === undefined ? {} : { headSha256, sizeBytes: file.sizeBytes }),
     }));
     return http.json<ReservedArtifacts>(
       "POST",
@@ -62,7 +66,7 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
   }
 
   /**
-   * One large file whose size the server never saw is new to it: it is sent at once, and the server's hash names it.
+   * One large file whose first part the server never saw is new to it: it is sent at once, and the server's hash names it.
    *
    * @returns undefined if its digest may spare the upload, or the connection broke: a digest lets it go on where it ended
    */
@@ -72,7 +76,7 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
   ): Promise<UploadedFile[] | undefined> {
     const [file, ...others] = files;
     if (file === undefined || others.length > 0 || file.sizeBytes < LARGE_BYTES) return undefined;
-    const digested = [{ file, sha256: undefined }];
+    const digested = [{ file, headSha256: await headOf(file) }];
     const reservation = await reserve(await containerFor(digested), digested, options.signal);
     const { artifact, content } = reserved(reservation, file.path);
     if (content.mayBeStored !== false) return undefined;
@@ -149,6 +153,12 @@ async function containerFor(files: readonly DigestedFile[]): Promise<string> {
   const content = JSON.stringify(files.map(({ file, sha256 }) => [file.path, sha256]));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content)));
   return toHex(digest.subarray(0, 16));
+}
+
+async function headOf(file: FileSource): Promise<string> {
+  const head = await file.slice(0, HEAD_BYTES);
+  const bytes = head instanceof Blob ? await head.arrayBuffer() : head;
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
 function reserved(reservation: ReservedArtifacts, path: string) {

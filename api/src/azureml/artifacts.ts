@@ -9,18 +9,23 @@ export const MAX_RESERVED_PATHS = 50;
  */
 export const BLOCK_OFFSET_HEADER = "x-slipway-offset";
 
+/** What `headSha256` covers. A new version of a model often has the size of the old one, but hardly ever the same first MiB. */
+export const HEAD_BYTES = 1024 * 1024;
+
 /**
  * One file to reserve. The genuine client sends `path` only.
  *
  * Slipway's own extension: with `sha256` (64 hex digits, the whole file) the answer says whether the workspace holds
  * these bytes already, in which case nothing needs to be sent; the upload address then accepts no other bytes, and
  * blocks that an earlier attempt with the same digest left behind are still there (`comp=blocklist`). Reading a large file
- * twice costs time, so a client may announce `sizeBytes` first and hash only if the answer says that it `mayBeStored`.
+ * twice costs time, so a client may announce `sizeBytes` and `headSha256` (of the first {@link HEAD_BYTES}, or of all if there
+ * are fewer) first, and hash the whole only if the answer says that it `mayBeStored`.
  */
 export const ArtifactToReserve = Type.Object({
   path: Type.String({ minLength: 1, maxLength: 1024 }),
   sha256: Type.Optional(Type.String({ pattern: "^[0-9a-f]{64}$" })),
   sizeBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  headSha256: Type.Optional(Type.String({ pattern: "^[0-9a-f]{64}$" })),
 });
 export type ArtifactToReserve = Static<typeof ArtifactToReserve>;
 
@@ -55,7 +60,7 @@ export const ReservedContentInformation = Type.Object({
   uploadUri: Type.String(),
   /** the announced bytes are in place: nothing to upload. Always false when no digest was announced */
   alreadyStored: Type.Boolean(),
-  /** only where `sizeBytes` was announced: the workspace holds content of this size, or an interrupted upload could go on */
+  /** only where a head was announced: the workspace holds content with this size and head, or an interrupted upload could go on */
   mayBeStored: Type.Optional(Type.Boolean()),
 });
 export type ReservedContentInformation = Static<typeof ReservedContentInformation>;

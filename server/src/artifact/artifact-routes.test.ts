@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { HEAD_BYTES } from "@slipway/api";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ArtifactTestRoom, openArtifactRoom, reserve, uploadFiles } from "./artifact-test-room.ts";
 
@@ -125,19 +126,28 @@ describe("announced digests", () => {
     expect(repeated.statusCode).toBe(201);
   });
 
-  it("says by size whether a digest could spare the upload", async () => {
-    const mayBeStored = async (sizeBytes: number, workspace = "ws1") =>
-      (await reserve(room, "asked", [{ path: "m", sizeBytes }], workspace)).information("m").mayBeStored;
-    expect(await mayBeStored(9)).toBe(false);
-    await uploadFiles(room, "first", { "m.pkl": "the model" });
-    expect(await mayBeStored(9)).toBe(true);
-    expect(await mayBeStored(10)).toBe(false);
-    expect(await mayBeStored(9, "ws2")).toBe(false);
+  it("says by size and head whether a digest could spare the upload", async () => {
+    const mayBeStored = async (text: string, sizeBytes: number, workspace = "ws1") => {
+      const announced = { path: "m", sizeBytes, headSha256: sha256(text) };
+      return (await reserve(room, "asked", [announced], workspace)).information("m").mayBeStored;
+    };
+    expect(await mayBeStored("the model", 9)).toBe(false);
+    await uploadFiles(room, "first", { "m.pkl": "the model", "n.pkl": "new model" });
+    expect(await mayBeStored("the model", 9)).toBe(true);
+    expect(await mayBeStored("new model", 9)).toBe(true);
+    expect(await mayBeStored("old model", 9)).toBe(false);
+    expect(await mayBeStored("the model", 10)).toBe(false);
+    expect(await mayBeStored("the model", 9, "ws2")).toBe(false);
+    await room.blobs.delete(`sha256:${sha256("new model")}`);
+    expect(await mayBeStored("new model", 9)).toBe(false);
+    const large = Buffer.alloc(HEAD_BYTES + 1, "x");
+    await uploadFiles(room, "large", { large });
+    expect(await mayBeStored("x".repeat(HEAD_BYTES), large.length)).toBe(true);
     const announced = await reserve(room, "c", [{ path: "m", sha256: sha256("1234567890") }]);
     expect(announced.information("m").mayBeStored).toBeUndefined();
     const block = `${announced.upload("m")}&comp=block&blockid=${Buffer.from("00000000").toString("base64")}`;
     await room.app.inject({ method: "PUT", url: block, payload: "12345" });
-    expect(await mayBeStored(10)).toBe(true);
+    expect(await mayBeStored("1234567890", 10)).toBe(true);
   });
 
   it("does not trust a row whose bytes are gone", async () => {

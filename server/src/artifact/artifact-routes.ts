@@ -2,6 +2,7 @@ import {
   ArtifactContentPage,
   ArtifactPage,
   ArtifactContentInformation as ContentInformation,
+  HEAD_BYTES,
   ReserveArtifacts,
   ReservedArtifacts,
   type WireArtifact,
@@ -32,10 +33,13 @@ export function artifactRoutes(app: HttpApp, deps: ArtifactRouteDependencies): v
     { schema: { params: ContainerParams, body: ReserveArtifacts, response: { 200: ReservedArtifacts } } },
     async (request) => {
       const { origin, container } = request.params;
-      const files = request.body.paths.map(({ path, sha256, sizeBytes }) => ({
+      const files = request.body.paths.map(({ path, sha256, sizeBytes, headSha256 }) => ({
         path,
         digest: sha256 && `sha256:${sha256}`,
-        sizeBytes,
+        head:
+          headSha256 === undefined || sizeBytes === undefined
+            ? undefined
+            : { fileBytes: sizeBytes, headBytes: HEAD_BYTES, sha256: headSha256 },
       }));
       const reservations = await artifacts.reserve(workspaceOf(request).id, origin, container, files);
       return {

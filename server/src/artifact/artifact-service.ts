@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,13 +17,22 @@ import type { UploadService } from "./upload-service.ts";
 
 /** Files in one answer of a listing. */
 const PAGE_SIZE = 500;
+/** Of the newest contents of one size. An older one that is missed is only sent once more. */
+const MAX_COMPARED_HEADS = 20;
 
 export interface FileToReserve {
   readonly path: string;
   /** `sha256:…` of the file, if the client knows it */
   readonly digest?: string | undefined;
   /** announced instead of the digest by a client that would rather not read the file twice */
-  readonly sizeBytes?: number | undefined;
+  readonly head?: FileHead | undefined;
+}
+
+export interface FileHead {
+  readonly fileBytes: number;
+  /** SHA-256 in hex of the first `headBytes`, or of the whole file if it is shorter */
+  readonly sha256: string;
+  readonly headBytes: number;
 }
 
 export interface Reservation {
@@ -30,7 +40,7 @@ export interface Reservation {
   readonly announcedDigest: string | undefined;
   /** the announced bytes are in place */
   readonly alreadyStored: boolean;
-  /** with an announced size: whether the digest could spare the upload */
+  /** with an announced head: whether the digest could spare the upload */
   readonly mayBeStored: boolean | undefined;
 }
 
@@ -74,8 +84,19 @@ export function createArtifactService<Tables extends ArtifactTables>(
     return store.complete(artifact.uploadId, known);
   }
 
-  async function mayBeStored(workspaceId: string, sizeBytes: number): Promise<boolean> {
-    return (await store.hasContentOfSize(workspaceId, sizeBytes)) || uploads.hasInterrupted();
+  async function mayBeStored(workspaceId: string, head: FileHead): Promise<boolean> {
+    for (const digest of await store.digestsOfSize(workspaceId, head.fileBytes, MAX_COMPARED_HEADS)) {
+      if ((await headSha256(digest, head.headBytes)) === head.sha256) return true;
+    }
+    return uploads.hasInterrupted();
+  }
+
+  /** Undefined if the bytes are gone: then they have to be sent. */
+  async function headSha256(digest: string, headBytes: number): Promise<string | undefined> {
+    if (!(await blobs.has(digest))) return undefined;
+    const hash = createHash("sha256");
+    for await (const chunk of blobs.read(digest, { start: 0, end: headBytes - 1 })) hash.update(chunk);
+    return hash.digest("hex");
   }
 
   async function get(workspaceId: string, place: ArtifactPlace): Promise<ReservedArtifact> {
@@ -100,12 +121,12 @@ export function createArtifactService<Tables extends ArtifactTables>(
       const announced = new Map(files.map((file) => [file.path, file]));
       const reservations: Reservation[] = [];
       for (const artifact of artifacts) {
-        const { digest, sizeBytes } = announced.get(artifact.path) ?? {};
+        const { digest, head } = announced.get(artifact.path) ?? {};
         reservations.push({
           artifact,
           announcedDigest: digest,
           alreadyStored: digest !== undefined && (await isStored(workspaceId, artifact, digest)),
-          mayBeStored: sizeBytes === undefined ? undefined : await mayBeStored(workspaceId, sizeBytes),
+          mayBeStored: head && (await mayBeStored(workspaceId, head)),
         });
       }
       return reservations;

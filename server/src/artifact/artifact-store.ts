@@ -78,15 +78,18 @@ export function createArtifactStore<Tables extends ArtifactTables>(database: Kys
       return row === undefined ? undefined : (toArtifact(row).content ?? undefined);
     },
 
-    async hasContentOfSize(workspaceId: string, sizeBytes: number): Promise<boolean> {
-      const row = await db
+    /** Of the workspace's contents of this size, the newest first. */
+    async digestsOfSize(workspaceId: string, sizeBytes: number, limit: number): Promise<string[]> {
+      const rows = await db
         .selectFrom("artifact")
-        .select("upload_id")
+        .select("digest")
         .where("workspace_id", "=", workspaceId)
         .where("size_bytes", "=", sizeBytes)
-        .limit(1)
-        .executeTakeFirst();
-      return row !== undefined;
+        .groupBy("digest")
+        .orderBy(({ fn }) => fn.max("stored_at"), "desc")
+        .limit(limit)
+        .execute();
+      return rows.flatMap(({ digest }) => digest ?? []);
     },
 
     /** At the place or below it, sorted by path, beginning after `afterPath`. */

@@ -91,7 +91,12 @@ export async function uploadFiles(
 export async function reserve(
   room: ArtifactTestRoom,
   container: string,
-  paths: readonly { readonly path: string; readonly sha256?: string; readonly sizeBytes?: number }[],
+  paths: readonly {
+    readonly path: string;
+    readonly sha256?: string;
+    readonly sizeBytes?: number;
+    readonly headSha256?: string;
+  }[],
   workspace = "ws1",
 ) {
   const answer = await room.app.inject({
