@@ -6,6 +6,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
+import { onnxRidge } from "./onnx-ridge.ts";
 import { ownClient } from "./own-client.ts";
 import { scoring } from "./scoring.ts";
 import { script } from "./script.ts";
@@ -13,14 +14,18 @@ import { updates } from "./updates.ts";
 import { upload } from "./upload.ts";
 
 /** `npm run bench -- [NAME…] [--quick]` */
-const benchmarks: readonly Benchmark[] = [script, ownClient, updates, upload, scoring];
+const benchmarks: readonly Benchmark[] = [script, ownClient, updates, upload, scoring, onnxRidge];
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
 });
-const unknown = positionals.filter((name) => benchmarks.every((benchmark) => benchmark.name !== name));
-const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+/** `onnx` stands for `onnx-ridge` and `onnx-cnn`, too. */
+const isMeant = (name: string, given: string) => name === given || name.startsWith(`${given}-`);
+const unknown = positionals.filter((given) => !benchmarks.some(({ name }) => isMeant(name, given)));
+const chosen = benchmarks.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((given) => isMeant(name, given)),
+);
 
 if (unknown.length > 0) {
   process.stderr.write(`There is no benchmark named ${unknown.join(", ")}.\n\n${overview()}`);

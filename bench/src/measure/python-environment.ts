@@ -6,6 +6,12 @@ import { ensureGenuineClient, makePythonEnvironment } from "./checkout-scripts.t
 /** What trains the model is what loads it, in every server. */
 export const SCIKIT_LEARN = ["scikit-learn==1.7.2", "joblib==1.5.2", "numpy==2.3.4"] as const;
 
+/** The same release of ONNX Runtime as the scorer's, in Python. */
+export const ONNX = ["onnxruntime==1.30.0"] as const;
+
+/** Makes ONNX models. */
+export const ONNX_TOOLS = ["onnx==1.23.2", "skl2onnx==1.20.0", ...SCIKIT_LEARN] as const;
+
 /** The folder `bin` of an environment with these packages: made once, kept in the cache folder. @throws with the reason */
 export async function pythonPrograms(packages: readonly string[]): Promise<string> {
   const folder = join(cacheFolder(), "bench", packages.join("-").replaceAll(/[^\w.]+/g, "_"));

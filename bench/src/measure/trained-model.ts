@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -17,7 +17,21 @@ export interface TrainedModel {
 
 /** A ridge regression of ten features, trained by an interpreter that has scikit-learn. */
 export async function trainModel(python: string, folder: string): Promise<TrainedModel> {
-  await promisify(execFile)(python, [join(pythonFolder, "train.py"), folder]);
-  const sample = JSON.parse(await readFile(join(folder, "sample.json"), "utf8")) as Omit<TrainedModel, "file">;
-  return { file: join(folder, "sklearn_regression_model.pkl"), ...sample };
+  return makeModel(python, "train.py", join(folder, "sklearn_regression_model.pkl"));
+}
+
+/** The same as an ONNX model, by an interpreter that has skl2onnx, too. */
+export async function trainOnnxModel(python: string, folder: string): Promise<TrainedModel> {
+  return makeModel(python, "onnx/ridge.py", join(folder, "ridge.onnx"));
+}
+
+async function makeModel(python: string, script: string, file: string): Promise<TrainedModel> {
+  await promisify(execFile)(python, [join(pythonFolder, script), dirname(file)]);
+  const sample = JSON.parse(await readFile(join(dirname(file), "sample.json"), "utf8")) as Omit<TrainedModel, "file">;
+  return { file, ...sample };
+}
+
+/** The form of body that score.py and most servers take. */
+export function dataBody({ rows }: TrainedModel): string {
+  return JSON.stringify({ data: rows });
 }

@@ -1,8 +1,8 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { pythonPrograms, SCIKIT_LEARN } from "../measure/python-environment.ts";
-import { pythonFolder } from "../measure/trained-model.ts";
-import { type Contender, dataBody, startProgram } from "./contender.ts";
+import { dataBody, pythonFolder } from "../measure/trained-model.ts";
+import { type Contender, startProgram } from "./contender.ts";
 
 const VERSION = "1.4.39";
 

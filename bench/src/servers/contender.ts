@@ -17,7 +17,7 @@ export interface Contender {
 export interface Stage {
   readonly context: Context;
   readonly model: TrainedModel;
-  /** its own, with the model's file and the diabetes example's `score.py` */
+  /** its own, with the model's file and a `score.py` for it */
   readonly folder: string;
   /** free */
   readonly port: number;
@@ -34,13 +34,10 @@ export interface ScoringAddress {
   predictions?(answer: unknown): unknown;
 }
 
-/** The form of body that score.py and most servers take. */
-export function dataBody({ rows }: TrainedModel): string {
-  return JSON.stringify({ data: rows });
-}
-
 const START_MS = 60_000;
 const STOP_MS = 10_000;
+/** Single precision, in whatever order a runtime adds up. */
+const TOLERANCE = 1e-6;
 
 interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -91,7 +88,9 @@ export async function startProgram(
 export async function answersRight(address: ScoringAddress, model: TrainedModel): Promise<boolean> {
   const { predictions = (answer: unknown) => answer } = address;
   const answer = predictions(JSON.parse(await ask(address))) as readonly number[];
-  const right = model.predictions.every((value, row) => Math.abs(value - (answer[row] ?? Number.NaN)) < 1e-6);
+  const right = model.predictions.every(
+    (value, row) => Math.abs(value - (answer[row] ?? Number.NaN)) <= TOLERANCE * Math.max(1, Math.abs(value)),
+  );
   if (!right) throw new Error(`it answers ${JSON.stringify(answer)}, not ${JSON.stringify(model.predictions)}`);
   return true;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pythonPrograms, SCIKIT_LEARN } from "../measure/python-environment.ts";
-import { pythonFolder } from "../measure/trained-model.ts";
-import { type Contender, dataBody, startProgram } from "./contender.ts";
+import { dataBody, pythonFolder } from "../measure/trained-model.ts";
+import { type Contender, startProgram } from "./contender.ts";
 
 const VERSION = "0.2.19";
 

@@ -3,39 +3,56 @@ import { join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
 import { repository } from "../../../e2e/src/harness/installation.ts";
 import { pythonPrograms, SCIKIT_LEARN } from "../measure/python-environment.ts";
-import { type Contender, dataBody, startProgram } from "./contender.ts";
+import { dataBody } from "../measure/trained-model.ts";
+import { type Contender, type ScoringAddress, type Stage, startProgram } from "./contender.ts";
+
+interface ScorerOptions {
+  /** a Python worker with the script and scikit-learn if not given */
+  readonly runtime?: (stage: Stage) => Promise<ScorerConfig["runtime"]>;
+  readonly predictions?: ScoringAddress["predictions"];
+}
 
 /** The scorer as `docker run` starts it: plain HTTP, no gateway before it. */
-export const slipwayScorer: Contender = {
-  name: "Slipway's scorer alone",
-  async start(stage) {
-    const { folder, port, model } = stage;
-    const config: ScorerConfig = {
-      replicaId: "bench",
-      nonce: "bench",
-      service: "ridge",
-      revision: 1,
-      runFolder: folder,
-      httpSocket: join(folder, "http.sock"),
-      framesSocket: join(folder, "frames.sock"),
-      httpPort: port,
-      runtime: {
-        kind: "python",
-        command: [join(await pythonPrograms(SCIKIT_LEARN), "python")],
-        env: { PATH: process.env.PATH ?? "", AML_APP_ROOT: folder, AZUREML_MODEL_DIR: folder },
-        appRoot: folder,
-        entryScript: "score.py",
-      },
-      workers: 1,
-      threads: 1,
-      memoryGuard: "none",
-      startTimeoutMs: 60_000,
-      scoringTimeoutMs: 60_000,
-      maxBodyBytes: 1024 * 1024,
-      legacyStatusCodes: false,
-    };
-    await writeFile(join(folder, "scorer.json"), JSON.stringify(config));
-    const command = [process.execPath, "--conditions=slipway-source", join(repository, "scoring/src/main.ts"), folder];
-    return startProgram(stage, command, { url: `http://127.0.0.1:${port}/score`, body: dataBody(model) });
-  },
-};
+export function slipwayScorer({ runtime = pythonWorker, predictions }: ScorerOptions = {}): Contender {
+  return {
+    name: "Slipway's scorer alone",
+    async start(stage) {
+      const { folder, port, model } = stage;
+      const config: ScorerConfig = {
+        replicaId: "bench",
+        nonce: "bench",
+        service: "ridge",
+        revision: 1,
+        runFolder: folder,
+        httpSocket: join(folder, "http.sock"),
+        framesSocket: join(folder, "frames.sock"),
+        httpPort: port,
+        runtime: await runtime(stage),
+        workers: 1,
+        threads: 1,
+        memoryGuard: "none",
+        startTimeoutMs: 60_000,
+        scoringTimeoutMs: 60_000,
+        maxBodyBytes: 16 * 1024 * 1024,
+        legacyStatusCodes: false,
+      };
+      await writeFile(join(folder, "scorer.json"), JSON.stringify(config));
+      const main = join(repository, "scoring/src/main.ts");
+      return startProgram(stage, [process.execPath, "--conditions=slipway-source", main, folder], {
+        url: `http://127.0.0.1:${port}/score`,
+        body: dataBody(model),
+        ...(predictions !== undefined && { predictions }),
+      });
+    },
+  };
+}
+
+async function pythonWorker({ folder }: Stage): Promise<ScorerConfig["runtime"]> {
+  return {
+    kind: "python",
+    command: [join(await pythonPrograms(SCIKIT_LEARN), "python")],
+    env: { PATH: process.env.PATH ?? "", AML_APP_ROOT: folder, AZUREML_MODEL_DIR: folder },
+    appRoot: folder,
+    entryScript: "score.py",
+  };
+}
