@@ -1,9 +1,9 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { type MetricFamily, PROMETHEUS_CONTENT_TYPE, prometheusText } from "@slipway/api";
 import { refuseEarly, writeRefusal } from "./answer-writer.ts";
 import { bearerOf, isLoopback } from "./credential.ts";
 import { internalError, methodNotAllowed, metricsForbidden } from "./gateway-errors.ts";
-import { type Family, PROMETHEUS_CONTENT_TYPE, prometheusText } from "./prometheus-text.ts";
 import { replicaFamilies } from "./replica-families.ts";
 import { requestIdOf } from "./request-head.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -44,7 +44,7 @@ async function metricsText({ table, unrouted }: Traffic): Promise<string> {
   return prometheusText([...families, ...gatewayFamilies(routes)]);
 }
 
-function gatewayFamilies(table: RouteTable | undefined): Family[] {
+function gatewayFamilies(table: RouteTable | undefined): MetricFamily[] {
   const { user, system } = process.cpuUsage();
   const one = (value: number) => [{ labels: {}, value }];
   return [

@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { prometheusText } from "@slipway/api";
 import { expect, test } from "vitest";
 import { mayReadMetrics } from "./metrics-handler.ts";
 import { metricsKey } from "./metrics-key.ts";
-import { prometheusText } from "./prometheus-text.ts";
 import { MAX_REVISIONS, ServiceMetrics } from "./service-metrics.ts";
 import type { ScorerRequest } from "./test/framed-scorer.ts";
 import { eventually, GatewayFixture, keyHash } from "./test/gateway-fixture.ts";

@@ -1,6 +1,5 @@
 import { request } from "node:http";
-import { ScorerState, shapeProblems } from "@slipway/api";
-import type { Family, Labels } from "./prometheus-text.ts";
+import { type MetricFamily, type MetricLabels, ScorerState, scorerFamilies, shapeProblems } from "@slipway/api";
 import type { RoutedService } from "./route-table.ts";
 import { labelsOf } from "./service-families.ts";
 
@@ -9,12 +8,12 @@ const ANSWER_MS = 1000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 interface Answer {
-  readonly labels: Labels;
+  readonly labels: MetricLabels;
   readonly state: ScorerState;
 }
 
 /** What replicas say of themselves, asked now; those that do not answer are left out. */
-export async function replicaFamilies(services: readonly RoutedService[]): Promise<Family[]> {
+export async function replicaFamilies(services: readonly RoutedService[]): Promise<MetricFamily[]> {
   const asked = services.flatMap((service) =>
     service.route.replicas.map(async ({ id, nonce, httpSocket }): Promise<readonly Answer[]> => {
       const state = httpSocket === undefined ? undefined : await stateOf(httpSocket);
@@ -23,41 +22,8 @@ export async function replicaFamilies(services: readonly RoutedService[]): Promi
     }),
   );
   const answers = (await Promise.all(asked)).flat();
-  const gauge = (name: string, help: string, value: (state: ScorerState) => number): Family => ({
-    name,
-    type: "gauge",
-    help,
-    samples: answers.map(({ labels, state }) => ({ labels, value: value(state) })),
-  });
-  return [
-    gauge("slipway_workers", "Workers that are ready.", ({ workers }) => workers.filter(isReady).length),
-    gauge("slipway_memory_bytes", "Resident memory of a replica's workers.", ({ workers }) =>
-      sum(workers.map(({ memoryBytes }) => memoryBytes)),
-    ),
-    {
-      ...gauge("slipway_worker_restarts_total", "Restarts of workers since their replica began.", ({ workers }) =>
-        sum(workers.map(({ restarts }) => restarts)),
-      ),
-      type: "counter",
-    },
-    {
-      name: "slipway_batch_size",
-      type: "summary",
-      help: "Requests that one run of an ONNX model answered.",
-      samples: answers.flatMap(({ labels, state: { batches } }) =>
-        batches === undefined
-          ? []
-          : [
-              { suffix: "_sum", labels, value: batches.sum },
-              { suffix: "_count", labels, value: batches.count },
-            ],
-      ),
-    },
-  ];
+  return scorerFamilies(answers);
 }
-
-const isReady = ({ phase }: ScorerState["workers"][number]) => phase === "ready";
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 function stateOf(socketPath: string): Promise<ScorerState | undefined> {
   return new Promise((resolve) => {

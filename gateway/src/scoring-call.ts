@@ -1,11 +1,10 @@
-import type { RequestHead } from "@slipway/api";
+import type { RequestHead, RequestOutcome } from "@slipway/api";
 import type { Caller } from "./caller.ts";
 import { answerInvalid, type Refusal, replicaGone, scoringTimeout } from "./gateway-errors.ts";
 import type { Log } from "./log.ts";
 import type { Exchange, ReplicaConnection } from "./replica-connection.ts";
 import type { AnswerStart } from "./replica-frames.ts";
 import type { RoutedService } from "./route-table.ts";
-import type { Outcome } from "./service-metrics.ts";
 import type { Waiting } from "./service-queue.ts";
 
 /** The scorer knows the limit too and names the worker that was too slow: it gets this much longer to say so. */
@@ -186,7 +185,7 @@ export class ScoringCall implements Waiting, Exchange {
   }
 
   /** True the first time: from then on nothing is written to the caller by anyone else. */
-  #settle(outcome: Outcome): boolean {
+  #settle(outcome: RequestOutcome): boolean {
     if (this.#over) return false;
     this.#over = true;
     const { service, sinceMs } = this.#parts;

@@ -1,33 +1,21 @@
-import { DURATION_BOUNDS } from "./histogram.ts";
-import type { Family, Labels, Sample } from "./prometheus-text.ts";
+import { type MetricFamily, type MetricLabels, type MetricSample, requestFamilies } from "@slipway/api";
 import type { RoutedService } from "./route-table.ts";
-import type { RevisionCounts, ServiceMetrics } from "./service-metrics.ts";
+import type { ServiceMetrics } from "./service-metrics.ts";
 
 /** What the gateway itself knows of its services. */
-export function serviceFamilies(services: readonly RoutedService[], unrouted: ServiceMetrics): Family[] {
-  const each = (samples: (service: RoutedService, labels: Labels) => readonly Sample[]) =>
+export function serviceFamilies(services: readonly RoutedService[], unrouted: ServiceMetrics): MetricFamily[] {
+  const each = (samples: (service: RoutedService, labels: MetricLabels) => readonly MetricSample[]) =>
     services.flatMap((service) => samples(service, labelsOf(service)));
   const gauge = (value: (service: RoutedService) => number) =>
     each((service, labels) => [{ labels, value: value(service) }]);
-  const eachRevision = (samples: (counts: RevisionCounts, labels: Labels) => readonly Sample[]) =>
-    each(({ metrics }, labels) =>
-      [...metrics.revisions].flatMap(([revision, counts]) => samples(counts, { ...labels, revision })),
-    );
+  const counted = services.flatMap((service) =>
+    [...service.metrics.revisions].map(([revision, counts]) => ({
+      labels: { ...labelsOf(service), revision },
+      counts,
+    })),
+  );
   return [
-    {
-      name: "slipway_requests_total",
-      type: "counter",
-      help: "Requests that found their service and were let in, by the status they ended with.",
-      samples: eachRevision(({ outcomes }, labels) =>
-        [...outcomes].map(([status, value]) => ({ labels: { ...labels, status }, value })),
-      ),
-    },
-    {
-      name: "slipway_request_duration_seconds",
-      type: "histogram",
-      help: "From the head of a request to the end of its answer: queue and scorer included.",
-      samples: eachRevision(durationSamples),
-    },
+    ...requestFamilies(counted),
     {
       name: "slipway_refusals_total",
       type: "counter",
@@ -76,23 +64,10 @@ export function serviceFamilies(services: readonly RoutedService[], unrouted: Se
   ];
 }
 
-export function labelsOf({ route }: RoutedService): Labels {
+export function labelsOf({ route }: RoutedService): MetricLabels {
   return { workspace: route.workspace, service: route.name };
 }
 
-function refusalSamples({ refusals }: ServiceMetrics, labels: Labels): Sample[] {
+function refusalSamples({ refusals }: ServiceMetrics, labels: MetricLabels): MetricSample[] {
   return [...refusals].map(([reason, value]) => ({ labels: { ...labels, reason }, value }));
-}
-
-function durationSamples({ durations }: RevisionCounts, labels: Labels): Sample[] {
-  const counts = durations.cumulative();
-  return [
-    ...counts.map((value, index) => ({
-      suffix: "_bucket",
-      labels: { ...labels, le: DURATION_BOUNDS[index] ?? "+Inf" },
-      value,
-    })),
-    { suffix: "_sum", labels, value: durations.sum },
-    { suffix: "_count", labels, value: counts.at(-1) ?? 0 },
-  ];
 }

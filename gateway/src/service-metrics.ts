@@ -1,14 +1,10 @@
-import { Histogram } from "./histogram.ts";
+import { DurationHistogram, type RequestCounts, type RequestOutcome } from "@slipway/api";
 
 /** Older revisions are not reported any more: updates must not make the page longer for ever. */
 export const MAX_REVISIONS = 5;
 
-/** How a request ended: its HTTP status, `canceled` (its caller went away) or `broken` (a stream without its end). */
-export type Outcome = number | "canceled" | "broken";
-
-export interface RevisionCounts {
-  readonly durations: Histogram;
-  readonly outcomes: Map<Outcome, number>;
+interface RevisionCounts extends RequestCounts {
+  readonly outcomes: Map<RequestOutcome, number>;
 }
 
 /** What happened to the requests of one service since the gateway began, and what happens now. */
@@ -17,7 +13,7 @@ export class ServiceMetrics {
   /** by the code of the refusal */
   readonly refusals = new Map<string, number>();
 
-  finished(revision: number, outcome: Outcome, seconds: number): void {
+  finished(revision: number, outcome: RequestOutcome, seconds: number): void {
     const { durations, outcomes } = this.revisions.get(revision) ?? this.#newRevision(revision);
     durations.observe(seconds);
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
@@ -28,7 +24,7 @@ export class ServiceMetrics {
   }
 
   #newRevision(revision: number): RevisionCounts {
-    const counts = { durations: new Histogram(), outcomes: new Map<Outcome, number>() };
+    const counts = { durations: new DurationHistogram(), outcomes: new Map<RequestOutcome, number>() };
     this.revisions.set(revision, counts);
     for (const oldest of this.revisions.keys()) {
       if (this.revisions.size <= MAX_REVISIONS) break;

@@ -4,7 +4,7 @@ export const DURATION_BOUNDS: readonly number[] = [
 ];
 
 /** Counts durations by {@link DURATION_BOUNDS}, as Prometheus wants histograms. */
-export class Histogram {
+export class DurationHistogram {
   /** one count for each bound, and one for what is above all; not cumulative */
   readonly #counts = new Float64Array(DURATION_BOUNDS.length + 1);
   #sum = 0;
