@@ -9,12 +9,13 @@ import { plainTable, tableRows } from "./measure/table.ts";
 import { onnxRidge } from "./onnx-ridge.ts";
 import { ownClient } from "./own-client.ts";
 import { scoring } from "./scoring.ts";
+import { scoringTwoCores } from "./scoring-two-cores.ts";
 import { script } from "./script.ts";
 import { updates } from "./updates.ts";
 import { upload } from "./upload.ts";
 
 /** `npm run bench -- [NAME…] [--quick]` */
-const benchmarks: readonly Benchmark[] = [script, ownClient, updates, upload, scoring, onnxRidge];
+const benchmarks: readonly Benchmark[] = [script, ownClient, updates, upload, scoring, scoringTwoCores, onnxRidge];
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

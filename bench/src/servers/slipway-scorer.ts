@@ -9,11 +9,12 @@ import { type Contender, type ScoringAddress, type Stage, startProgram } from ".
 interface ScorerOptions {
   /** a Python worker with the script and scikit-learn if not given */
   readonly runtime?: (stage: Stage) => Promise<ScorerConfig["runtime"]>;
+  readonly workers?: number;
   readonly predictions?: ScoringAddress["predictions"];
 }
 
 /** The scorer as `docker run` starts it: plain HTTP, no gateway before it. */
-export function slipwayScorer({ runtime = pythonWorker, predictions }: ScorerOptions = {}): Contender {
+export function slipwayScorer({ runtime = pythonWorker, workers = 1, predictions }: ScorerOptions = {}): Contender {
   return {
     name: "Slipway's scorer alone",
     async start(stage) {
@@ -28,7 +29,7 @@ export function slipwayScorer({ runtime = pythonWorker, predictions }: ScorerOpt
         framesSocket: join(folder, "frames.sock"),
         httpPort: port,
         runtime: await runtime(stage),
-        workers: 1,
+        workers,
         threads: 1,
         memoryGuard: "none",
         startTimeoutMs: 60_000,
