@@ -1,0 +1,63 @@
+import type { EnvironmentContents } from "./environment-contents.ts";
+import type { Image, ImagePlan } from "./image.ts";
+
+/** Documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
+export const proofTypes = ["lock", "sbom", "provenance"] as const;
+export type ProofType = (typeof proofTypes)[number];
+
+export interface ProofForm {
+  /** how registries and their clients tell referrers apart */
+  readonly artifactType: string;
+  readonly mediaType: string;
+  /** name of the file, for clients that write it to a disk */
+  readonly title: string;
+}
+
+export function proofForm(type: ProofType): ProofForm {
+  switch (type) {
+    case "lock":
+      return { artifactType: "application/vnd.slipway.lock.v1", mediaType: "text/plain", title: "requirements.lock" };
+    case "sbom":
+      return {
+        artifactType: "application/vnd.cyclonedx+json",
+        mediaType: "application/vnd.cyclonedx+json",
+        title: "sbom.cdx.json",
+      };
+    case "provenance":
+      return {
+        artifactType: "application/vnd.in-toto+json",
+        mediaType: "application/vnd.in-toto+json",
+        title: "provenance.intoto.json",
+      };
+    default:
+      return type satisfies never;
+  }
+}
+
+/**
+ * What the documents are written from. Nothing in it depends on when or where the build ran, so the same image has the same
+ * documents.
+ */
+export interface ProofFacts {
+  readonly image: Pick<Image, "name" | "version" | "environmentVariables">;
+  /** `sha256:…` of the manifest that the documents are about */
+  readonly digest: string;
+  readonly plan: ImagePlan;
+  readonly layers: readonly { readonly kind: string; readonly title: string; readonly digest: string }[];
+  readonly base: { readonly reference: string; readonly digest: string } | null;
+  /** null for an image without Python packages of its own */
+  readonly environment: {
+    readonly id: string;
+    readonly pythonVersion: string;
+    readonly lock: string;
+    readonly lockDigest: string;
+    readonly contents: EnvironmentContents;
+  } | null;
+  readonly builder: Builder;
+}
+
+export interface Builder {
+  readonly slipway: string;
+  /** X.Y.Z of the Node that is in the runtime layer; null if the image has none */
+  readonly node: string | null;
+}

@@ -1,0 +1,98 @@
+import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
+import { describe, expect, it } from "vitest";
+import { exampleFacts, hash } from "./example-proof-facts.ts";
+import type { ProofFacts } from "./image-proof.ts";
+import { sbomOf } from "./sbom.ts";
+
+interface Component {
+  readonly type: string;
+  readonly name: string;
+  readonly version?: string;
+  readonly purl?: string;
+  readonly licenses?: readonly unknown[];
+  readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
+  readonly externalReferences?: readonly { readonly hashes: Component["hashes"] }[];
+  readonly components?: readonly Component[];
+}
+interface Sbom {
+  readonly serialNumber: string;
+  readonly metadata: { readonly component: Component; readonly timestamp?: string };
+  readonly components: readonly Component[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn?: readonly string[] }[];
+}
+
+async function written(facts: ProofFacts): Promise<Sbom> {
+  const text = await sbomOf(facts);
+  expect(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text)).toBeNull();
+  return JSON.parse(text) as Sbom;
+}
+
+describe("the bill of materials", () => {
+  it("is valid, and names packages, models, code, base and Node with their digests", async () => {
+    const sbom = await written(exampleFacts());
+    expect(sbom.metadata.component).toMatchObject({
+      type: "container",
+      name: "digits",
+      version: "3",
+      hashes: [{ alg: "SHA-256", content: hash("manifest") }],
+    });
+    expect(sbom.components.map(({ type, name, version }) => [type, name, version])).toEqual([
+      ["container", "python:3.11-slim-bookworm", `sha256:${hash("base")}`],
+      ["platform", "node", "24.21.0"],
+      ["library", "numpy", "2.4.6"],
+      ["library", "six", "1.17.0"],
+      ["machine-learning-model", "digits", "1"],
+      ["file", "score.py", undefined],
+    ]);
+    const [, , numpy, six, model] = sbom.components;
+    expect(numpy).toMatchObject({ purl: "pkg:pypi/numpy@2.4.6", licenses: [{ expression: "BSD-3-Clause AND MIT" }] });
+    expect(numpy?.hashes).toBeUndefined();
+    expect(numpy?.externalReferences?.map((reference) => reference.hashes?.[0]?.content)).toEqual([
+      hash("n1"),
+      hash("n2"),
+    ]);
+    expect(six).toMatchObject({
+      licenses: [{ license: { id: "MIT" } }],
+      hashes: [{ alg: "SHA-256", content: hash("six") }],
+    });
+    expect(model).toMatchObject({ hashes: [{ content: hash("model") }] });
+    expect(model?.components?.[0]).toMatchObject({
+      name: "azureml-models/digits/1/model.pkl",
+      hashes: [{ content: hash("model") }],
+    });
+    expect(sbom.dependencies.find(({ ref }) => ref === "image:digits:3")?.dependsOn).toHaveLength(6);
+  });
+
+  it("is the same, byte by byte, each time, and another for another image", async () => {
+    expect(await sbomOf(exampleFacts())).toBe(await sbomOf(exampleFacts()));
+    const one = await written(exampleFacts());
+    const other = await written({ ...exampleFacts(), digest: `sha256:${hash("other")}` });
+    expect(one.serialNumber).toMatch(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(one.serialNumber).not.toBe(other.serialNumber);
+    expect(one.metadata.timestamp).toBeUndefined();
+  });
+
+  it("stays valid for an image without environment, and for whatever packages call themselves", async () => {
+    expect((await written({ ...exampleFacts(), environment: null, base: null })).components).toHaveLength(3);
+    const facts = exampleFacts();
+    if (facts.environment === null) throw new Error("The example has an environment.");
+    const packages = [
+      { name: "ünïcode %2F", version: "1!2.0+local'()", licenses: [], sizeBytes: null },
+      { name: "many", version: "1", licenses: ["Own License", "MIT OR Apache-2.0", "mit"], sizeBytes: 0 },
+      { name: "odd", version: "1", licenses: ["MIT OR"], sizeBytes: 0 },
+    ];
+    const sbom = await written({
+      ...facts,
+      environment: { ...facts.environment, contents: { packages, sizeBytes: 0 } },
+    });
+    const [odd, many, last] = sbom.components.filter((component) => component.type === "library");
+    expect(odd?.purl).toBe("pkg:pypi/%C3%BCn%C3%AFcode%20%252F@1%212.0%2Blocal%27%28%29");
+    expect(odd?.licenses).toBeUndefined();
+    expect(many?.licenses).toEqual([
+      { license: { name: "Own License" } },
+      { license: { name: "MIT OR Apache-2.0" } },
+      { license: { id: "MIT" } },
+    ]);
+    expect(last?.licenses).toEqual([{ license: { name: "MIT OR" } }]);
+  });
+});

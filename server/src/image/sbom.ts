@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import type { Models } from "@cyclonedx/cyclonedx-library";
+import { type LockedPackage, parseLock } from "../environment/index.ts";
+import type { InstalledPackage } from "./environment-contents.ts";
+import { modelFolder, type PlannedModel } from "./image.ts";
+import type { ProofFacts } from "./image-proof.ts";
+import { isLicenseExpression } from "./license-expression.ts";
+
+type Library = typeof import("@cyclonedx/cyclonedx-library");
+
+/** The bill of materials of an image: CycloneDX 1.6, as JSON. The same image gives the same bytes. */
+export async function sbomOf(facts: ProofFacts): Promise<string> {
+  // Loading it takes longer than writing a bill, and a server that builds nothing needs none.
+  const library = await import("@cyclonedx/cyclonedx-library");
+  const { Models, Enums, Serialize, Spec } = library;
+  const image = imageComponent(library, facts);
+  const contents = [...components(library, facts)];
+  for (const component of contents) image.dependencies.add(component.bomRef);
+  const bom = new Models.Bom({
+    serialNumber: `urn:uuid:${derivedUuid(`sbom:${facts.digest}`)}`,
+    metadata: new Models.Metadata({
+      component: image,
+      tools: new Models.Tools({
+        components: new Models.ComponentRepository([
+          new Models.Component(Enums.ComponentType.Application, "slipway", {
+            version: facts.builder.slipway,
+            bomRef: "tool:slipway",
+          }),
+        ]),
+      }),
+    }),
+    components: new Models.ComponentRepository(contents),
+  });
+  const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
+  // Its own sorting goes by the language of the machine.
+  return serializer.serialize(bom, { sortLists: false, space: 1 });
+}
+
+function imageComponent(library: Library, { image, digest }: ProofFacts): Models.Component {
+  const { Models, Enums } = library;
+  return new Models.Component(Enums.ComponentType.Container, image.name, {
+    version: String(image.version),
+    bomRef: `image:${image.name}:${image.version}`,
+    purl: purl("oci", image.name, digest),
+    hashes: sha256(library, digest),
+  });
+}
+
+function* components(library: Library, facts: ProofFacts): Iterable<Models.Component> {
+  const { Models, Enums } = library;
+  const { base, builder, environment, plan } = facts;
+  if (base !== null) {
+    yield new Models.Component(Enums.ComponentType.Container, base.reference, {
+      version: base.digest,
+      bomRef: "base",
+      hashes: sha256(library, base.digest),
+    });
+  }
+  if (builder.node !== null) {
+    yield new Models.Component(Enums.ComponentType.Platform, "node", {
+      version: builder.node,
+      bomRef: "node",
+      purl: purl("generic", "node", builder.node),
+    });
+  }
+  if (environment !== null) {
+    const locked = new Map(parseLock(environment.lock).map((one) => [one.name, one]));
+    for (const one of environment.contents.packages) yield packageComponent(library, one, locked.get(one.name));
+  }
+  for (const model of plan.models) yield modelComponent(library, model);
+  for (const { path, digest } of plan.code) {
+    yield new Models.Component(Enums.ComponentType.File, path, {
+      bomRef: `code:${path}`,
+      hashes: sha256(library, digest),
+    });
+  }
+}
+
+function packageComponent(
+  library: Library,
+  installed: InstalledPackage,
+  locked: LockedPackage | undefined,
+): Models.Component {
+  const { Models, Enums, Contrib, SPDX } = library;
+  const { name, version, licenses } = installed;
+  const address = purl("pypi", name, version);
+  const factory = new Contrib.License.Factories.LicenseFactory((text) => {
+    if (!isLicenseExpression(text, SPDX.isSupportedSpdxId)) throw new RangeError("This is no licence expression.");
+  });
+  // The schema allows either one expression or any number of names.
+  const made =
+    licenses.length === 1
+      ? licenses.map((text) => factory.makeFromString(text))
+      : licenses.map((text) => factory.makeDisjunctive(text));
+  const archives = [...(locked?.text ?? "").matchAll(/--hash=(sha256:[0-9a-f]{64})/g)].map(
+    ([, digest]) => digest ?? "",
+  );
+  const [only, ...others] = archives;
+  return new Models.Component(Enums.ComponentType.Library, name, {
+    version,
+    bomRef: address,
+    purl: address,
+    licenses: new Models.LicenseRepository(made),
+    ...(only !== undefined && others.length === 0 ? { hashes: sha256(library, only) } : {}),
+    // A lock that allows several archives does not say which one an installer took.
+    ...(others.length === 0
+      ? {}
+      : {
+          externalReferences: new Models.ExternalReferenceRepository(
+            archives.map(
+              (digest) =>
+                new Models.ExternalReference(address, Enums.ExternalReferenceType.Distribution, {
+                  comment: "one of the archives that the lock allows",
+                  hashes: sha256(library, digest),
+                }),
+            ),
+          ),
+        }),
+  });
+}
+
+function modelComponent(library: Library, model: PlannedModel): Models.Component {
+  const { Models, Enums } = library;
+  const bomRef = `model:${model.id}`;
+  const [only, ...others] = model.files;
+  return new Models.Component(Enums.ComponentType.MachineLearningModel, model.name, {
+    version: String(model.version),
+    bomRef,
+    ...(only !== undefined && others.length === 0 ? { hashes: sha256(library, only.digest) } : {}),
+    components: new Models.ComponentRepository(
+      model.files.map(
+        ({ path, digest }) =>
+          new Models.Component(Enums.ComponentType.File, `${modelFolder(model)}/${path}`, {
+            bomRef: `${bomRef}/${path}`,
+            hashes: sha256(library, digest),
+          }),
+      ),
+    ),
+  });
+}
+
+/** @param digest `sha256:…` */
+function sha256({ Models, Enums }: Library, digest: string): Models.HashDictionary {
+  return new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], digest.replace("sha256:", "")]]);
+}
+
+/** A package URL; its parts are percent-encoded more strictly than web addresses are. */
+function purl(type: string, name: string, version: string): string {
+  const encode = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `pkg:${type}/${encode(name)}@${encode(version)}`;
+}
+
+/** A UUID of the free form (RFC 9562, version 8) that is the same for the same text. */
+function derivedUuid(text: string): string {
+  const hex = createHash("sha256").update(text).digest("hex");
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join("-");
+}
