@@ -4,7 +4,7 @@ import { type ArtifactTables, artifactMigration } from "./artifact/index.ts";
 import { type ImageTables, imageMigration } from "./image/index.ts";
 import { type ModelTables, modelMigration } from "./model/index.ts";
 import { type OperationTables, operationMigration } from "./operation/index.ts";
-import { type RegistryTables, registryMigration } from "./registry/index.ts";
+import { type RegistryTables, registryMigration, registryPushMigration } from "./registry/index.ts";
 import { type SecretTables, secretMigration } from "./secret/index.ts";
 import { type ServiceTables, serviceCertificateMigration, serviceMigration } from "./service/index.ts";
 import { type WorkspaceTables, workspaceMigration } from "./workspace/index.ts";
@@ -32,4 +32,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0008-image": imageMigration,
   "0009-service": serviceMigration,
   "0010-service-certificate": serviceCertificateMigration,
+  "0011-registry-push": registryPushMigration,
 };

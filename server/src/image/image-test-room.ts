@@ -21,7 +21,7 @@ import { openSqlite } from "../platform/database/sqlite.ts";
 import { newHexId } from "../platform/ids.ts";
 import { silentLog } from "../platform/log.ts";
 import { detectIsolation } from "../platform/sandbox.ts";
-import { createRegistry, type RegistryTables, registryMigration } from "../registry/index.ts";
+import { createRegistry, type RegistryTables, registryMigration, registryPushMigration } from "../registry/index.ts";
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { createAppFolders } from "./app-folder.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
@@ -46,6 +46,7 @@ export async function openImageTestRoom(
     "3": artifactMigration,
     "4": modelMigration,
     "5": registryMigration,
+    "5a": registryPushMigration,
     "6": imageMigration,
   });
   const clock = systemClock;

@@ -1,6 +1,7 @@
 export type { ImageConfig, Platform } from "./image-config.ts";
 export { withFolders } from "./layer-entries.ts";
 export { planTar, readTar } from "./layer-tar.ts";
+export type { Attachment } from "./manifest-service.ts";
 export {
   type Descriptor,
   imageLocation,
@@ -8,8 +9,9 @@ export {
   type Layer,
   type LayerFile,
   mediaTypes,
+  type Repository,
   registryNamespace,
 } from "./registry.ts";
 export { type RegistryDependencies, registryRoutes } from "./registry-routes.ts";
 export { createRegistry, type Registry } from "./registry-service.ts";
-export { type RegistryTables, registryMigration } from "./registry-tables.ts";
+export { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";

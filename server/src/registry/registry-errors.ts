@@ -3,11 +3,18 @@ import { AppError, type ErrorKind } from "../platform/errors.ts";
 /** Codes of the OCI distribution specification, "Error codes"; registry clients decide by them. */
 export type RegistryErrorCode =
   | "BLOB_UNKNOWN"
+  | "BLOB_UPLOAD_INVALID"
+  | "BLOB_UPLOAD_UNKNOWN"
+  | "DENIED"
   | "DIGEST_INVALID"
+  | "MANIFEST_BLOB_UNKNOWN"
+  | "MANIFEST_INVALID"
   | "MANIFEST_UNKNOWN"
+  | "NAME_INVALID"
   | "NAME_UNKNOWN"
-  | "UNAUTHORIZED"
   | "RANGE_INVALID"
+  | "SIZE_INVALID"
+  | "UNAUTHORIZED"
   | "UNSUPPORTED";
 
 const make = (code: RegistryErrorCode, kind: ErrorKind, message: string) => new AppError({ code, kind, message });
@@ -17,6 +24,37 @@ export const blobUnknown = (digest: string, repository: string) =>
 
 export const digestInvalid = (digest: string) =>
   make("DIGEST_INVALID", "invalid", `"${digest.slice(0, 100)}" is not a digest. Expected sha256: and 64 hex digits.`);
+
+export const digestMismatch = (expected: string, actual: string) =>
+  make(
+    "DIGEST_INVALID",
+    "invalid",
+    `The bytes have the digest ${actual}, but ${expected} was announced. They changed on the way: push again.`,
+  );
+
+export const manifestInvalid = (reason: string) =>
+  make("MANIFEST_INVALID", "invalid", `The manifest cannot be taken: ${reason}.`);
+
+export const manifestTooLarge = (sizeBytes: number, maxBytes: number) =>
+  make(
+    "MANIFEST_INVALID",
+    "tooLarge",
+    `The manifest has ${sizeBytes} bytes or more; ${maxBytes} are allowed. Large documents belong into layers.`,
+  );
+
+export const manifestBlobUnknown = (digest: string, repository: string) =>
+  make(
+    "MANIFEST_BLOB_UNKNOWN",
+    "notFound",
+    `The manifest names ${digest}, which is not in ${repository}. Push all parts first, or mount them from another repository.`,
+  );
+
+export const manifestSizeInvalid = (digest: string, written: number, actual: number) =>
+  make(
+    "MANIFEST_INVALID",
+    "invalid",
+    `The manifest says that ${digest} has ${written} bytes; it has ${actual}. Correct the manifest.`,
+  );
 
 export const manifestUnknown = (reference: string, repository: string) =>
   make(

@@ -14,7 +14,7 @@ import { silentLog } from "../platform/log.ts";
 import { type Descriptor, imageLocation, mediaTypes, registryNamespace } from "./registry.ts";
 import { registryRoutes } from "./registry-routes.ts";
 import { createRegistry, type Registry } from "./registry-service.ts";
-import { type RegistryTables, registryMigration } from "./registry-tables.ts";
+import { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";
 
 const WORKSPACE = "workspace-id";
 const credentials = (password: string) => ({ authorization: `Basic ${btoa(`user:${password}`)}` });
@@ -30,7 +30,7 @@ describe("pulling from the registry", () => {
     folder = await mkdtemp(join(tmpdir(), "slipway-registry-"));
     blobs = await openFileBlobStore(join(folder, "blobs"));
     const database = openSqlite<RegistryTables>(":memory:");
-    await migrateToLatest(database, { "1": registryMigration });
+    await migrateToLatest(database, { "1": registryMigration, "2": registryPushMigration });
     registry = createRegistry({ database, clock: systemClock, blobs });
     app = createHttpApp() as HttpApp;
     registryRoutes(app, {

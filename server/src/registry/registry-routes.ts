@@ -51,10 +51,10 @@ function pullRoutes(app: HttpApp, deps: RegistryDependencies): void {
 
   app.get("/:namespace/:name/tags/list", { schema: { querystring: TagsQuery } }, async (request) => {
     const { repository, path } = await repositoryOf(request);
-    const tags = await registry.tags(repository);
-    if (tags.length === 0) throw nameUnknown(path);
     const { n, last } = request.query;
-    return { name: path, tags: tags.filter((tag) => last === undefined || tag > last).slice(0, n) };
+    const tags = await registry.tagPage(repository, { after: last, limit: n });
+    if (tags === undefined) throw nameUnknown(path);
+    return { name: path, tags };
   });
 
   app.route({

@@ -5,17 +5,21 @@ import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
 import { digestTar } from "./digest-tar.ts";
 import { filesEntries, listTree, type TreeListing, treeLayerEntries } from "./layer-entries.ts";
+import { createLayerStore } from "./layer-store.ts";
 import { planTar, readTar, type TarEntry } from "./layer-tar.ts";
+import { createManifestService } from "./manifest-service.ts";
+import { createManifestStore } from "./manifest-store.ts";
 import {
   type Descriptor,
+  isDigest,
   type Layer,
   type LayerFile,
   type LayerSource,
   mediaTypes,
   type Repository,
 } from "./registry.ts";
-import { createRegistryStore } from "./registry-store.ts";
 import type { RegistryTables } from "./registry-tables.ts";
+import { createRepositoryBlobStore } from "./repository-blob-store.ts";
 
 /** Something that can be pulled; `read` takes a range whose both ends are counted in. */
 export interface Content extends Descriptor {
@@ -31,10 +35,14 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
   readonly blobs: BlobStore;
 }) {
   const { blobs } = deps;
-  const store = createRegistryStore(deps.database, deps.clock);
+  const database = deps.database as unknown as Kysely<RegistryTables>;
+  const layers = createLayerStore(database, deps.clock);
+  const manifests = createManifestStore(database, deps.clock);
+  const repositoryBlobs = createRepositoryBlobStore(database, deps.clock);
+  const { push, putImage, attach, referrers } = createManifestService({ blobs, manifests, layers, repositoryBlobs });
 
-  async function stored(descriptor: Descriptor): Promise<Content> {
-    return { ...descriptor, read: (range) => blobs.read(descriptor.digest, range) };
+  function stored(descriptor: Descriptor, blob: string): Content {
+    return { ...descriptor, read: (range) => blobs.read(blob, range) };
   }
 
   async function addVirtualLayer(
@@ -44,7 +52,7 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
   ): Promise<Layer> {
     const { digest, sizeBytes } = await digestTar(entries, signal);
     const layer: Layer = { digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes, source };
-    await store.putLayer(layer);
+    await layers.put(layer);
     return layer;
   }
 
@@ -81,11 +89,18 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
 
     async addStoredLayer(layer: Omit<Layer, "source">): Promise<Layer> {
       const whole: Layer = { ...layer, source: { type: "blob" } };
-      await store.putLayer(whole);
+      await layers.put(whole);
       return whole;
     },
 
-    findLayer: store.findLayer,
+    /** A layer for a build that will name it; from now on it counts as used. */
+    async findLayer(digest: string): Promise<Layer | undefined> {
+      if (!(await layers.use(digest))) return undefined;
+      const layer = await layers.find(digest);
+      if (layer?.source.type === "blob") blobs.keep(digest);
+      if (layer?.source.type === "tree") blobs.keep(layer.source.listing);
+      return layer;
+    },
 
     /** Stores a small JSON document (config or manifest) and describes it. */
     async putDocument(mediaType: string, document: unknown): Promise<Descriptor> {
@@ -94,38 +109,47 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     },
 
     /** Makes an image pullable under a tag. `contents` are the config and all layers. */
-    tagManifest(
+    async tagManifest(
       repository: Repository,
       tag: string,
       manifest: Descriptor,
       contents: readonly Descriptor[],
     ): Promise<void> {
-      return store.putManifest(
-        repository,
-        tag,
-        manifest,
-        contents.map((content) => content.digest),
-      );
+      const digests = contents.map(({ digest }) => digest);
+      await manifests.put(repository, { ...manifest, blob: manifest.digest, blobs: digests, manifests: [] }, tag);
     },
 
-    removeTag: store.removeTag,
-    tags: store.tags,
+    push,
+    putImage,
+    attach,
+    referrers,
+
+    /** Forgets a tag, and its manifest when nothing else names it. */
+    removeTag: manifests.removeTag,
+    tagPage: manifests.tags,
+
+    async tags(repository: Repository): Promise<string[]> {
+      return (await manifests.tags(repository)) ?? [];
+    },
 
     async findManifest(repository: Repository, reference: string): Promise<Content | undefined> {
-      const digest = reference.includes(":") ? reference : await store.findTag(repository, reference);
-      const manifest = digest === undefined ? undefined : await store.findManifest(repository, digest);
-      return manifest && stored(manifest);
+      const digest = isDigest(reference) ? reference : await manifests.findTag(repository, reference);
+      const manifest = digest === undefined ? undefined : await manifests.find(repository, digest);
+      return manifest && stored(manifest, manifest.blob);
     },
 
-    /** A config or layer, if an image of this repository has it. */
+    /** A config or layer, if a client pushed it to this repository or an image of it has it. */
     async findBlob(repository: Repository, digest: string): Promise<Content | undefined> {
-      if (!(await store.hasContent(repository, digest))) return undefined;
-      const layer = await store.findLayer(digest);
+      const pushed = await repositoryBlobs.find(repository, digest);
+      if (pushed !== undefined)
+        return stored({ mediaType: mediaTypes.layer, digest, size: pushed.sizeBytes }, pushed.blob);
+      if (!(await manifests.names(repository, digest))) return undefined;
+      const layer = await layers.find(digest);
       const { source } = layer ?? {};
       if (layer === undefined || source === undefined || source.type === "blob") {
         if (!(await blobs.has(digest))) return undefined;
         const { sizeBytes } = await blobs.info(digest);
-        return stored({ mediaType: layer?.mediaType ?? mediaTypes.config, digest, size: sizeBytes });
+        return stored({ mediaType: layer?.mediaType ?? mediaTypes.config, digest, size: sizeBytes }, digest);
       }
       return {
         mediaType: layer.mediaType,

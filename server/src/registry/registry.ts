@@ -1,9 +1,13 @@
 /** Media types of the OCI image specification. Layers of models and environments are stored as they are, so plain tar. */
 export const mediaTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
+  index: "application/vnd.oci.image.index.v1+json",
+  dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+  dockerManifestList: "application/vnd.docker.distribution.manifest.list.v2+json",
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar",
   layerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+  empty: "application/vnd.oci.empty.v1+json",
 } as const;
 
 /** How a manifest names one of its parts (OCI image specification, "Content descriptors"). */
@@ -11,6 +15,8 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
+  /** of a manifest that is an artifact */
+  readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -41,7 +47,7 @@ export interface Layer {
   readonly source: LayerSource;
 }
 
-/** The tags and manifests under one name; `name` has no workspace in it. */
+/** The tags and manifests under one name; `name` has no workspace in it and may have several components, `team/digits`. */
 export interface Repository {
   readonly workspaceId: string;
   readonly name: string;
@@ -51,9 +57,12 @@ const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const REPOSITORY = new RegExp(`^${COMPONENT}$`);
 /** OCI distribution specification, "Pulling manifests". */
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
+/** Of an image: one component. Clients may push below several, see {@link isRepositoryPath}. */
 export const isRepositoryName = (name: string) => name.length <= 128 && REPOSITORY.test(name);
+export const isRepositoryPath = (path: string) =>
+  path.length <= 255 && path.split("/").every((component) => REPOSITORY.test(component));
 export const isTag = (text: string) => TAG.test(text);
 export const isDigest = (text: string) => DIGEST.test(text);
 

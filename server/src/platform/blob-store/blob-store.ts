@@ -12,6 +12,8 @@ export interface BlobStore {
   /** Takes over a finished file (same file system: renamed, not copied). `digest` must be right; it is the caller's hash. */
   adopt(file: string, digest: string): Promise<BlobInfo>;
   has(digest: string): Promise<boolean>;
+  /** Whether it is there; if it is, it counts as just stored, so that {@link deleteIfOlder} leaves it to whoever is about to name it. */
+  keep(digest: string): boolean;
   /** @throws {AppError} BlobNotFound */
   info(digest: string): Promise<BlobInfo>;
   read(digest: string, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
@@ -20,6 +22,13 @@ export interface BlobStore {
   /** Puts the blob at `destination`: a hard link where the file system can, else a copy. */
   materialize(digest: string, destination: string): Promise<void>;
   delete(digest: string): Promise<void>;
+  /**
+   * Deletes a blob that was neither stored nor kept since `before`. Looks and deletes in one turn of the event loop: nobody can come
+   * to rely on it in between.
+   *
+   * @returns its size; undefined if it stays or is not there
+   */
+  deleteIfOlder(digest: string, before: Date): number | undefined;
   list(): AsyncIterable<string>;
 }
 

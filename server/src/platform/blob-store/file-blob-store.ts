@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { createReadStream, rmSync, statSync, utimesSync } from "node:fs";
+import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, errnoCode } from "../errors.ts";
 import { newShortId } from "../ids.ts";
@@ -26,6 +26,8 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     const destination = path(digest);
     await mkdir(dirname(destination), { recursive: true });
     await chmod(file, 0o444);
+    // An upload may have waited long for its end; it must not look old before somebody names it.
+    await utimes(file, new Date(), new Date());
     await rename(file, destination);
     await syncFolder(dirname(destination));
   }
@@ -39,9 +41,21 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     }
   }
 
+  function keep(digest: string): boolean {
+    const now = new Date();
+    try {
+      utimesSync(path(digest), now, now);
+      return true;
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
   return {
     path,
     info,
+    keep,
     async put(bytes, options = {}) {
       const file = join(incoming, newShortId());
       const hash = createHash("sha256");
@@ -54,7 +68,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
           digest = `sha256:${hash.digest("hex")}`;
           if (options.expected !== undefined && options.expected !== digest)
             throw digestMismatch(options.expected, digest);
-          if (await exists(path(digest))) {
+          if (keep(digest)) {
             await rm(file);
             return { digest, sizeBytes };
           }
@@ -70,7 +84,9 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
       }
     },
     async adopt(file, digest) {
-      await place(file, digest);
+      // The stored one may have other names by now (hard links): it stays.
+      if (keep(digest)) await rm(file);
+      else await place(file, digest);
       return info(digest);
     },
     async has(digest) {
@@ -95,6 +111,13 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     },
     async delete(digest) {
       await rm(path(digest), { force: true });
+    },
+    deleteIfOlder(digest, before) {
+      const file = path(digest);
+      const found = statSync(file, { throwIfNoEntry: false });
+      if (found === undefined || found.mtime >= before) return undefined;
+      rmSync(file, { force: true });
+      return found.size;
     },
     async *list() {
       const root = join(directory, "sha256");
