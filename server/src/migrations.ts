@@ -1,7 +1,12 @@
 import type { Migration } from "kysely";
 import { type AccessTables, accessMigration } from "./access/index.ts";
 import { type ArtifactTables, artifactMigration } from "./artifact/index.ts";
-import { type ImageTables, imageMigration } from "./image/index.ts";
+import {
+  type EnvironmentContentsTables,
+  environmentContentsMigration,
+  type ImageTables,
+  imageMigration,
+} from "./image/index.ts";
 import { type ModelTables, modelMigration } from "./model/index.ts";
 import { type OperationTables, operationMigration } from "./operation/index.ts";
 import { type RegistryTables, registryMigration, registryPushMigration } from "./registry/index.ts";
@@ -12,6 +17,7 @@ import { type WorkspaceTables, workspaceMigration } from "./workspace/index.ts";
 /** The whole database: each room brings its tables. */
 export type Tables = AccessTables &
   ArtifactTables &
+  EnvironmentContentsTables &
   ImageTables &
   ModelTables &
   OperationTables &
@@ -33,4 +39,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0009-service": serviceMigration,
   "0010-service-certificate": serviceCertificateMigration,
   "0011-registry-push": registryPushMigration,
+  "0012-image-environment": environmentContentsMigration,
 };

@@ -1,6 +1,7 @@
 import type { Dirent, Stats } from "node:fs";
 import { lstat, open, readdir } from "node:fs/promises";
 import { join, normalize } from "node:path";
+import { parseLock } from "../environment/index.ts";
 import { licensesIn, MAX_METADATA_BYTES } from "./package-metadata.ts";
 
 /** One installed Python package. */
@@ -18,8 +19,8 @@ export interface InstalledPackage {
 export interface EnvironmentContents {
   /** sorted by name */
   readonly packages: readonly InstalledPackage[];
-  /** all plain files of the tree */
-  readonly sizeBytes: number;
+  /** of all plain files of the tree; null if nobody looked at it */
+  readonly sizeBytes: number | null;
 }
 
 /** Real ones are below 2 MiB. */
@@ -29,8 +30,11 @@ const STATS_AT_ONCE = 64;
 /**
  * Reads who owns which file of an environment from its packages' RECORD files. The sizes are those of the files themselves:
  * RECORD was written by whoever made the package.
+ *
+ * @returns undefined if there is no such tree (any more)
  */
-export async function readEnvironmentContents(root: string): Promise<EnvironmentContents> {
+export async function readEnvironmentContents(root: string): Promise<EnvironmentContents | undefined> {
+  if (!(await plainStats(join(root, "lib")))?.isDirectory()) return undefined;
   const owners = new Map<string, number>();
   const found: { readonly name: string; readonly version: string; readonly licenses: readonly string[] }[] = [];
   const known: boolean[] = [];
@@ -56,6 +60,12 @@ export async function readEnvironmentContents(root: string): Promise<Environment
   }
   const packages = found.map((item, index) => ({ ...item, sizeBytes: known[index] ? (sizes[index] ?? 0) : null }));
   return { packages, sizeBytes };
+}
+
+/** What a lock alone says of the environment that it was made for. */
+export function lockedContents(lock: string): EnvironmentContents {
+  const packages = parseLock(lock).map(({ name, version }) => ({ name, version, licenses: [], sizeBytes: null }));
+  return { packages, sizeBytes: null };
 }
 
 /** `lib/python3.11/site-packages/NAME-VERSION.dist-info`: installers compare its name with the archive's, so it tells the truth. */

@@ -157,6 +157,24 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
     /** Whether a manifest of the repository names this blob. */
     names: (repository: Repository, blob: string) => names(db, repository, blob),
 
+    /** How many tagged manifests of a workspace name each of these blobs. */
+    async countUsers(workspaceId: string, digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+      const rows = await db
+        .selectFrom("registry_content as c")
+        .innerJoin("registry_tag as t", (join) =>
+          join
+            .onRef("t.workspace_id", "=", "c.workspace_id")
+            .onRef("t.repository", "=", "c.repository")
+            .onRef("t.digest", "=", "c.manifest"),
+        )
+        .where("c.workspace_id", "=", workspaceId)
+        .where("c.digest", "in", digests)
+        .groupBy("c.digest")
+        .select(["c.digest", (eb) => eb.fn.countAll<number>().as("users")])
+        .execute();
+      return new Map(rows.map((row) => [row.digest, row.users]));
+    },
+
     async findTag(repository: Repository, tag: string): Promise<string | undefined> {
       const row = await db
         .selectFrom("registry_tag")

@@ -127,6 +127,7 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     /** Forgets a tag, and its manifest when nothing else names it. */
     removeTag: manifests.removeTag,
     tagPage: manifests.tags,
+    countUsers: manifests.countUsers,
 
     async tags(repository: Repository): Promise<string[]> {
       return (await manifests.tags(repository)) ?? [];
