@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { ScorerConfig, shapeProblems } from "@slipway/api";
 import { configInvalid } from "./scorer-errors.ts";
 
+/** What a scorer runs, and how. Its folder and sockets are added by a target; where it stands alone, there are none. */
+export type ScorerSettings = Omit<ScorerConfig, "runFolder" | "httpSocket" | "framesSocket">;
+
 /** Reads and checks `RUN/scorer.json`. */
 export function readScorerConfig(runFolder: string): ScorerConfig {
   const file = join(runFolder, "scorer.json");

@@ -4,7 +4,7 @@ import type { RequestHandler } from "./exchange.ts";
 import { type FrameConnection, frameConnection } from "./frame-connection.ts";
 import { decodeJson, decodeRequest, isFinal } from "./frame-message.ts";
 import { listenOnSocket } from "./listening-socket.ts";
-import type { RotatingLog } from "./rotating-log.ts";
+import type { ScorerLog } from "./scorer-log.ts";
 
 export interface FramesEdge {
   peers(): number;
@@ -12,6 +12,8 @@ export interface FramesEdge {
   /** Lets answers reach the gateway, for two seconds. */
   close(): Promise<void>;
 }
+
+type FramesConfig = Pick<ScorerConfig, "framesSocket" | "maxBodyBytes" | "nonce">;
 
 /** Heads are small; a frame beyond the body's limit by this much comes from nobody who keeps the protocol. */
 const HEAD_ALLOWANCE_BYTES = 1024 * 1024;
@@ -22,9 +24,9 @@ const CLOSE_CHECK_MS = 10;
 
 /** The listener for the gateway. */
 export async function listenForFrames(
-  config: ScorerConfig,
+  config: FramesConfig,
   handle: RequestHandler,
-  log: RotatingLog,
+  log: ScorerLog,
 ): Promise<FramesEdge> {
   const connections = new Set<FrameConnection>();
   let draining = false;
@@ -60,7 +62,7 @@ const DRAINING = Buffer.from(JSON.stringify({ draining: true }));
 
 function serve(
   socket: Socket,
-  config: ScorerConfig,
+  config: FramesConfig,
   handle: RequestHandler,
   closed: (error: Error | undefined) => void,
 ): FrameConnection {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ScorerConfig, ScorerState } from "@slipway/api";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { answerText } from "./exchange.ts";
+import { answerText, type RequestHandler } from "./exchange.ts";
 import { type HttpEdge, listenForHttp } from "./http-edge.ts";
 
 let folder: string;
@@ -17,16 +17,12 @@ beforeEach(async () => {
   const config = { httpSocket: join(folder, "http.sock"), maxBodyBytes: 1000 } as ScorerConfig;
   const state = () => ({ phase: "ready" }) as ScorerState;
   const patience = { headMs: 150, requestMs: 400, checkMs: 20 };
-  edge = await listenForHttp(
-    config,
-    (_, sink) => {
-      handled += 1;
-      answerText(sink, 200, "handled");
-      return () => {};
-    },
-    state,
-    patience,
-  );
+  const handle: RequestHandler = (_, sink) => {
+    handled += 1;
+    answerText(sink, 200, "handled");
+    return () => {};
+  };
+  edge = await listenForHttp(config, { handle, state, admit: undefined }, patience);
 });
 
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { FrameKind, type RequestHead, type ScorerConfig, type ScorerState } from "@slipway/api";
+import { type Cause, FrameKind, type RequestHead, type ScorerConfig, type ScorerState } from "@slipway/api";
 import { type AnswerSink, answerCause, type RequestHandler } from "./exchange.ts";
 import { asBuffer, decodeResponse, encodeRequest } from "./frame-message.ts";
 import { listen, listenOnSocket } from "./listening-socket.ts";
@@ -45,15 +45,32 @@ export interface Patience {
 
 const PATIENCE: Patience = { headMs: 15_000, requestMs: 300_000, checkMs: 5_000 };
 
+export interface HttpRefusal {
+  readonly status: number;
+  readonly cause: Cause;
+}
+
+/** Why a caller may not ask this, by the head of the request; nothing when it may. */
+export type Admit = (request: IncomingMessage) => HttpRefusal | undefined;
+
+export interface HttpAnswers {
+  readonly handle: RequestHandler;
+  state(): ScorerState;
+  readonly admit: Admit | undefined;
+}
+
+type HttpConfig = Pick<ScorerConfig, "maxBodyBytes" | "httpPort"> & Partial<Pick<ScorerConfig, "httpSocket">>;
+
 /** The HTTP listener: for probes, for the target's questions, and for use without a gateway. */
 export async function listenForHttp(
-  config: ScorerConfig,
-  handle: RequestHandler,
-  state: () => ScorerState,
+  config: HttpConfig,
+  { handle, state, admit }: HttpAnswers,
   patience: Patience = PATIENCE,
 ): Promise<HttpEdge> {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
-    if (request.url === "/_slipway/state" && request.method === "GET") void sendState(request, response, state);
+    const refusal = admit?.(request);
+    if (refusal !== undefined) refuse(request, response, refusal);
+    else if (request.url === "/_slipway/state" && request.method === "GET") void sendState(request, response, state);
     else void serve(request, response, config.maxBodyBytes, handle);
   };
   const options = {
@@ -63,9 +80,11 @@ export async function listenForHttp(
     connectionsCheckingInterval: patience.checkMs,
   };
   const servers: Server[] = [];
-  const onSocket = createServer(options, listener);
-  await listenOnSocket(onSocket, config.httpSocket);
-  servers.push(onSocket);
+  if (config.httpSocket !== undefined) {
+    const onSocket = createServer(options, listener);
+    await listenOnSocket(onSocket, config.httpSocket);
+    servers.push(onSocket);
+  }
   if (config.httpPort !== undefined) {
     const onPort = createServer(options, listener);
     await listen(onPort, { port: config.httpPort });
@@ -102,6 +121,12 @@ async function sendState(request: IncomingMessage, response: ServerResponse, sta
     await new Promise((resolve) => setTimeout(resolve, STATE_CHECK_MS));
   }
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(state()));
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, { status, cause }: HttpRefusal): void {
+  const head = requestHead(request);
+  answerCause(answerTo(response, head), status, cause, { requestId: head.i });
+  discardRest(request);
 }
 
 async function serve(

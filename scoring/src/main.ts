@@ -2,17 +2,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cause } from "@slipway/api";
 import { readScorerConfig } from "./config.ts";
-import { startScorer } from "./scorer.ts";
+import { type Scorer, startScorer } from "./scorer.ts";
 import { ScorerError } from "./scorer-errors.ts";
 
+/** Written by a target; without one this is a container that somebody started for itself. */
 const [runFolder] = process.argv.slice(2);
-if (runFolder === undefined) {
-  process.stderr.write("Usage: scorer RUNFOLDER (a folder that holds scorer.json)\n");
-  process.exit(2);
-}
 
 /** Leaves the reason where the target looks for it, and on standard error. */
-function die(folder: string, error: unknown): never {
+function die(error: unknown): never {
   const cause: Cause =
     error instanceof ScorerError
       ? error.scorerCause
@@ -20,27 +17,36 @@ function die(folder: string, error: unknown): never {
   process.stderr.write(`${cause.message}${cause.nextAction === undefined ? "" : ` ${cause.nextAction}`}\n`);
   try {
     // The folder of a scorer that lives is not ours to write into.
-    if (cause.code !== "AddressInUse")
-      writeFileSync(join(folder, "exit.json"), JSON.stringify({ at: new Date().toISOString(), cause }));
+    if (runFolder !== undefined && cause.code !== "AddressInUse")
+      writeFileSync(join(runFolder, "exit.json"), JSON.stringify({ at: new Date().toISOString(), cause }));
   } catch {
     // The folder is gone or full; standard error has said it.
   }
   process.exit(1);
 }
 
-process.on("uncaughtException", (error) => die(runFolder, error));
-process.on("unhandledRejection", (error) => die(runFolder, error));
+/** Only what is needed is loaded: a scorer's start is part of every deployment. */
+async function start(): Promise<Scorer> {
+  const onFatal = (cause: Cause) => die(new ScorerError(cause));
+  if (runFolder === undefined) {
+    const { startStandalone } = await import("./standalone/start-standalone.ts");
+    return startStandalone(process.env, onFatal);
+  }
+  const { openRotatingLog } = await import("./rotating-log.ts");
+  const log = openRotatingLog(join(runFolder, "logs", "scorer.log"));
+  return startScorer(readScorerConfig(runFolder), { log, onFatal });
+}
+
+process.on("uncaughtException", die);
+process.on("unhandledRejection", die);
 
 try {
-  const scorer = await startScorer(readScorerConfig(runFolder), (cause) => die(runFolder, new ScorerError(cause)));
+  const scorer = await start();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      scorer.stop().then(
-        () => process.exit(0),
-        (error) => die(runFolder, error),
-      );
+      scorer.stop().then(() => process.exit(0), die);
     });
   }
 } catch (error) {
-  die(runFolder, error);
+  die(error);
 }

@@ -1,24 +1,15 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-
-export interface RotatingLog {
-  /** One line; the time is put before it. `source` is `scorer`, `worker-1 stdout` … */
-  write(source: string, text: string): void;
-  /** Writes what is still held back. */
-  flush(): void;
-  close(): void;
-}
+import { logLine, type ScorerLog } from "./scorer-log.ts";
 
 /** Two files of this size hold hours of normal output and can be sent by mail. */
 const LOG_ROTATE_BYTES = 10 * 1024 * 1024;
-/** One line of a program that never ends its line. */
-const MAX_LINE = 16 * 1024;
 
 /**
  * A log file that renames itself to `FILE.1` when it is full. What comes in one turn of the event loop is one write. A disk
  * that is full costs lines, never the service; how many is told when there is room again.
  */
-export function openRotatingLog(file: string, rotateBytes: number = LOG_ROTATE_BYTES): RotatingLog {
+export function openRotatingLog(file: string, rotateBytes: number = LOG_ROTATE_BYTES): ScorerLog {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   let descriptor = open(file);
   let size = fstatSync(descriptor).size;
@@ -56,9 +47,7 @@ export function openRotatingLog(file: string, rotateBytes: number = LOG_ROTATE_B
     write(source, text) {
       if (closed) return;
       if (held.length === 0) setImmediate(flush);
-      held.push(
-        `${new Date().toISOString()} ${source}: ${text.length > MAX_LINE ? `${text.slice(0, MAX_LINE)}…` : text}\n`,
-      );
+      held.push(logLine(source, text));
     },
     flush,
     close() {

@@ -2,14 +2,15 @@ import { rmSync, writeFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cause, ExitReason, ScorerConfig, ScorerState } from "@slipway/api";
-import type { AnswerSink, ScoringRequest } from "./exchange.ts";
+import type { ScorerSettings } from "./config.ts";
+import type { AnswerSink, RequestHandler, ScoringRequest } from "./exchange.ts";
 import { isFinal } from "./frame-message.ts";
 import { listenForFrames } from "./frames-edge.ts";
-import { listenForHttp } from "./http-edge.ts";
+import { type Admit, listenForHttp } from "./http-edge.ts";
 import type { ModelCall } from "./protocol/model-call.ts";
 import { requestHandler } from "./request-handler.ts";
-import { openRotatingLog, type RotatingLog } from "./rotating-log.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import type { ScorerLog } from "./scorer-log.ts";
 
 export interface Scorer {
   state(): ScorerState;
@@ -23,12 +24,21 @@ const DRAIN_MS = 30_000;
 const LINGER_MS = 200;
 const DRAIN_CHECK_MS = 20;
 
-/**
- * Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. `onFatal` hears of
- * what only the end of the whole process can mend.
- */
-export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) => void): Promise<Scorer> {
-  const log = openRotatingLog(join(config.runFolder, "logs", "scorer.log"));
+export interface Surroundings {
+  readonly log: ScorerLog;
+  /** hears of what only the end of the whole process can mend */
+  onFatal(cause: Cause): void;
+  /** decides over HTTP requests by their heads; without it all are let in */
+  readonly admit?: Admit;
+  /** stands before the scorer's own answers */
+  wrap?(handle: RequestHandler, state: () => ScorerState): RequestHandler;
+}
+
+/** Starts everything of one replica. Its listeners answer before its workers are ready: with the reason. */
+export async function startScorer(
+  config: ScorerSettings & Partial<ScorerConfig>,
+  { log, onFatal, ...around }: Surroundings,
+): Promise<Scorer> {
   const runtime = await runtimeOf(config, log, onFatal);
   let inFlight = 0;
   let lastRequestAt = 0;
@@ -65,12 +75,15 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
     };
   };
 
-  const handle = requestHandler(config, { state, models: runtime.models, swagger: runtime.swagger, score });
+  const answers = requestHandler(config, { state, models: runtime.models, swagger: runtime.swagger, score });
+  const handle = around.wrap?.(answers, state) ?? answers;
 
-  const http = await listenForHttp(config, handle, state);
-  const frames = await listenForFrames(config, handle, log);
+  const { runFolder, framesSocket } = config;
+  const http = await listenForHttp(config, { handle, state, admit: around.admit });
+  const frames =
+    framesSocket === undefined ? undefined : await listenForFrames({ ...config, framesSocket }, handle, log);
   // An earlier life's: only now is it certain that the folder is ours.
-  rmSync(join(config.runFolder, "exit.json"), { force: true });
+  if (runFolder !== undefined) rmSync(join(runFolder, "exit.json"), { force: true });
   log.write("scorer", `Replica ${config.replicaId} of ${config.service}, revision ${config.revision}, starts.`);
   runtime.start();
 
@@ -78,7 +91,7 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
     const began = performance.now();
     const quietSince = () => Math.max(began, lastRequestAt);
     while (performance.now() - began < DRAIN_MS) {
-      const lingered = frames.peers() === 0 || performance.now() - quietSince() >= LINGER_MS;
+      const lingered = (frames?.peers() ?? 0) === 0 || performance.now() - quietSince() >= LINGER_MS;
       if (inFlight === 0 && lingered) return;
       await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
     }
@@ -87,12 +100,12 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
   const stop = async () => {
     draining = true;
     log.write("scorer", "Stopping.");
-    frames.announceDraining();
+    frames?.announceDraining();
     http.stopAccepting();
     await drained();
     await runtime.stop();
-    await Promise.all([http.close(), frames.close()]);
-    await writeExitReason(config.runFolder, { at: new Date().toISOString() });
+    await Promise.all([http.close(), frames?.close()]);
+    if (runFolder !== undefined) await writeExitReason(runFolder, { at: new Date().toISOString() });
     log.write("scorer", "Stopped.");
     log.close();
   };
@@ -107,7 +120,7 @@ export async function startScorer(config: ScorerConfig, onFatal: (cause: Cause) 
 }
 
 /** Only what this replica needs is loaded: its start is part of every deployment. */
-async function runtimeOf(config: ScorerConfig, log: RotatingLog, onFatal: (cause: Cause) => void): Promise<Runtime> {
+async function runtimeOf(config: ScorerSettings, log: ScorerLog, onFatal: (cause: Cause) => void): Promise<Runtime> {
   const { runtime } = config;
   switch (runtime.kind) {
     case "python":

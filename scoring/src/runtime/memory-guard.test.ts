@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openRotatingLog, type RotatingLog } from "../rotating-log.ts";
+import { openRotatingLog } from "../rotating-log.ts";
+import type { ScorerLog } from "../scorer-log.ts";
 import { memoryGuard } from "./memory-guard.ts";
 
 let folder: string;
-let log: RotatingLog;
+let log: ScorerLog;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "slipway-guard-"));
   log = openRotatingLog(join(folder, "scorer.log"));

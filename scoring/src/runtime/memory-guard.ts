@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
-import type { RotatingLog } from "../rotating-log.ts";
+import type { ScorerLog } from "../scorer-log.ts";
 
 /** Fast enough for a model that is loaded, too slow for an array that fills the machine at once: the best without a cgroup. */
 const WATCH_MS = 250;
@@ -22,12 +22,13 @@ export interface WatchedWorker {
 /** Holds the workers together to `memoryLimitBytes`, by the kernel where the target made a cgroup, else by looking. */
 export function memoryGuard(
   config: Pick<ScorerConfig, "memoryGuard" | "memoryLimitBytes" | "cgroup">,
-  log: RotatingLog,
+  log: ScorerLog,
   workers: () => readonly WatchedWorker[],
 ): MemoryGuard {
   const { memoryLimitBytes: limit } = config;
   const cgroup = config.memoryGuard.startsWith("cgroup") ? config.cgroup : undefined;
-  const countKills = () => (cgroup === undefined ? 0 : kernelKills(cgroup, config.memoryGuard === "cgroup-v2"));
+  const killCounts = killCountFiles(config);
+  const countKills = () => kernelKills(killCounts);
   let seenKills = countKills();
   let timer: NodeJS.Timeout | undefined;
 
@@ -68,11 +69,28 @@ export function memoryGuard(
   };
 }
 
-function kernelKills(cgroup: string, v2: boolean): number {
-  try {
-    const text = readFileSync(join(cgroup, v2 ? "memory.events" : "memory.oom_control"), "latin1");
-    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
-  } catch {
-    return 0;
+/** Where the kernel counts its kills: in the workers' cgroup, or in that of the container which all of this runs in. */
+function killCountFiles({ memoryGuard, cgroup }: Pick<ScorerConfig, "memoryGuard" | "cgroup">): readonly string[] {
+  switch (memoryGuard) {
+    case "cgroup-v2":
+      return cgroup === undefined ? [] : [join(cgroup, "memory.events")];
+    case "cgroup-v1":
+      return cgroup === undefined ? [] : [join(cgroup, "memory.oom_control")];
+    case "container":
+      return ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
+    case "watchdog":
+    case "none":
+      return [];
   }
+}
+
+function kernelKills(files: readonly string[]): number {
+  for (const file of files) {
+    try {
+      return Number(/^oom_kill (\d+)$/m.exec(readFileSync(file, "latin1"))?.[1] ?? 0);
+    } catch {
+      // The other version of cgroups, or none that can be seen from here.
+    }
+  }
+  return 0;
 }

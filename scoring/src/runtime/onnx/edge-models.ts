@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { ScorerConfig } from "@slipway/api";
-import type { RotatingLog } from "../../rotating-log.ts";
+import type { ScorerLog } from "../../scorer-log.ts";
 import { answerJobs, type RunnableModel } from "./answer-jobs.ts";
 import { openModel } from "./model-session.ts";
 import type { LoadedModel, OnnxAnswer, OnnxJob, RunCount } from "./onnx-message.ts";
@@ -30,7 +30,7 @@ export async function openEdgeModels(
   models: Extract<ScorerConfig["runtime"], { kind: "onnx" }>["models"],
   loaded: readonly LoadedModel[],
   version: string,
-  log: RotatingLog,
+  log: ScorerLog,
   answered: (answers: readonly OnnxAnswer[], counted: RunCount) => void,
 ): Promise<EdgeModels | undefined> {
   try {
@@ -59,7 +59,7 @@ function isSmall({ schema, costs }: LoadedModel): boolean {
 export function edgeModels(
   models: ReadonlyMap<string, RunnableModel>,
   version: string,
-  log: RotatingLog,
+  log: ScorerLog,
   answered: (answers: readonly OnnxAnswer[], counted: RunCount) => void,
 ): EdgeModels {
   const waiting = new Map<number, OnnxJob>();

@@ -1,10 +1,11 @@
 import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
+import type { ScorerSettings } from "../../config.ts";
 import { answerCause } from "../../exchange.ts";
 import { encodeResponse } from "../../frame-message.ts";
 import { describeTensor } from "../../protocol/open-inference.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
-import type { RotatingLog } from "../../rotating-log.ts";
 import { onnxTimeout, outOfMemory, queueFull, stillStarting, stopping } from "../../scorer-errors.ts";
+import type { ScorerLog } from "../../scorer-log.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { residentBytes } from "../process-memory.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
@@ -35,9 +36,9 @@ interface Slot {
  * requests to small models take a shorter way.
  */
 export function onnxRuntime(
-  config: ScorerConfig,
+  config: ScorerSettings,
   runtime: Extract<ScorerConfig["runtime"], { kind: "onnx" }>,
-  log: RotatingLog,
+  log: ScorerLog,
   onFatal: (cause: Cause) => void,
 ): Runtime {
   const slots = Array.from({ length: config.workers }, (_, index) => newSlot(`thread-${index + 1}`));

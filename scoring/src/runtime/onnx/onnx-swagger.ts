@@ -1,11 +1,11 @@
-import type { ScorerConfig } from "@slipway/api";
+import type { ScorerSettings } from "../../config.ts";
 import { openApi } from "../../swagger.ts";
 import { ELEMENT_TYPES } from "../../tensor/element-types.ts";
 import { isFixed, shapeText, type TensorSchema } from "../../tensor/tensor.ts";
 import type { ModelSchema } from "./model-schema.ts";
 
 /** Of several models the first is described; `model` chooses among them. */
-export function onnxSwagger(config: ScorerConfig, models: readonly ModelSchema[]): unknown {
+export function onnxSwagger(config: ScorerSettings, models: readonly ModelSchema[]): unknown {
   const [first, ...others] = models;
   const choice = others.length === 0 ? undefined : models.map(({ name }) => name);
   return openApi(config, { input: objectOf(first?.inputs ?? [], choice), output: objectOf(first?.outputs ?? []) });

@@ -1,8 +1,9 @@
 import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
+import type { ScorerSettings } from "../../config.ts";
 import { answerCause } from "../../exchange.ts";
 import { isFinal } from "../../frame-message.ts";
-import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, queueFull, scoringTimeout, stillStarting, stopping } from "../../scorer-errors.ts";
+import type { ScorerLog } from "../../scorer-log.ts";
 import { InputError } from "../../tensor/tensor.ts";
 import { memoryGuard } from "../memory-guard.ts";
 import { MAX_WAITING, type Runtime, type RuntimeStatus } from "../runtime.ts";
@@ -21,9 +22,9 @@ const HANG_CHECK_MS = 1_000;
 
 /** Runs the user's script in `config.workers` Python processes and spreads the requests over them. */
 export function pythonRuntime(
-  config: ScorerConfig,
+  config: ScorerSettings,
   runtime: Extract<ScorerConfig["runtime"], { kind: "python" }>,
-  log: RotatingLog,
+  log: ScorerLog,
 ): Runtime {
   const slots: readonly Slot[] = Array.from({ length: config.workers }, (_, index) => newSlot(`worker-${index + 1}`));
   const waiting = new Map<number, Pending>();

@@ -1,4 +1,4 @@
-import type { ScorerConfig } from "@slipway/api";
+import type { ScorerSettings } from "../../config.ts";
 import { openApi } from "../../swagger.ts";
 import type { ReadyReport } from "./python-worker.ts";
 
@@ -6,7 +6,7 @@ import type { ReadyReport } from "./python-worker.ts";
 const ANY_JSON = { description: "Any JSON: this service tells nothing more about it." };
 
 /** The image's own document, else one from the script's inference-schema, else one that allows any JSON. */
-export function pythonSwagger(config: ScorerConfig, report: ReadyReport | undefined): unknown {
+export function pythonSwagger(config: ScorerSettings, report: ReadyReport | undefined): unknown {
   if (report?.swagger !== undefined) return report.swagger;
   return openApi(config, { input: report?.inputSchema ?? ANY_JSON, output: report?.outputSchema ?? ANY_JSON });
 }

@@ -1,20 +1,21 @@
 import type { Readable } from "node:stream";
-import { Cause, FRAME_PROTOCOL_VERSION, type Frame, FrameKind, type ScorerConfig, shapeProblems } from "@slipway/api";
+import { Cause, FRAME_PROTOCOL_VERSION, type Frame, FrameKind, shapeProblems } from "@slipway/api";
+import type { ScorerSettings } from "../../config.ts";
 import { frameConnection } from "../../frame-connection.ts";
 import { decodeJson } from "../../frame-message.ts";
 import { eachLine } from "../../line-splitter.ts";
-import type { RotatingLog } from "../../rotating-log.ts";
 import { outOfMemory, startTimeout, workerCrashed, workerNotStarted } from "../../scorer-errors.ts";
+import type { ScorerLog } from "../../scorer-log.ts";
 import { StackDump } from "./stack-dump.ts";
 import type { PythonRuntimeConfig, WorkerProcess } from "./worker-process.ts";
 import type { ForkEvent, ForkOrder } from "./worker-template.ts";
 
 export interface PythonWorkerOptions {
-  readonly config: ScorerConfig;
+  readonly config: ScorerSettings;
   readonly runtime: PythonRuntimeConfig;
   /** `worker-1`, for log and messages */
   readonly name: string;
-  readonly log: RotatingLog;
+  readonly log: ScorerLog;
   /** what the process is told first: to import the script, perhaps for others too (`seats`), or nothing, as it was forked from one that has */
   readonly order:
     | { readonly kind: "start"; readonly seats?: readonly (readonly number[])[] }
@@ -254,7 +255,7 @@ function isReport(value: unknown): value is ReadyReport {
   return typeof timings === "object" && timings !== null && (requestsAtOnce === undefined || isCount);
 }
 
-function startOrder(config: ScorerConfig, runtime: PythonRuntimeConfig, seats: readonly unknown[] | undefined) {
+function startOrder(config: ScorerSettings, runtime: PythonRuntimeConfig, seats: readonly unknown[] | undefined) {
   return {
     appRoot: runtime.appRoot,
     entryScript: runtime.entryScript,
