@@ -4,11 +4,19 @@ import { readFileIfThere } from "../../platform/atomic-file.ts";
 import type { Cgroups } from "../../platform/cgroup.ts";
 import { errnoCode } from "../../platform/errors.ts";
 import { identifyProcess, isAlive, type ProcessIdentity } from "../../platform/process-identity.ts";
+import { askScorer } from "../replica/ask-scorer.ts";
+import { describeAnswer, startDeadlineMs } from "../replica/describe-answer.ts";
+import { parseFile } from "../replica/parse-file.ts";
+import {
+  machineRestarted,
+  scorerEnded,
+  scorerOutOfMemory,
+  scorerSilent,
+  startTooSlow,
+} from "../replica/replica-causes.ts";
+import type { RunFolder } from "../replica/run-folder.ts";
 import type { ReplicaObservation } from "../target.ts";
-import { askScorer } from "./ask-scorer.ts";
-import { machineRestarted, scorerEnded, scorerOutOfMemory, scorerSilent, startTooSlow } from "./process-errors.ts";
-import { type ProcessRecord, parseFile, readRecord } from "./process-record.ts";
-import type { RunFolder } from "./run-folder.ts";
+import { type ProcessRecord, readRecord } from "./process-record.ts";
 import { scorersOf } from "./scorer-processes.ts";
 
 /** What is known of one replica at one moment. */
@@ -106,7 +114,7 @@ export function describeReplica(
   const nothing = { id, restarts, memoryBytes: 0, timings: {} };
   switch (look.kind) {
     case "answering":
-      return describeAnswer(id, look, restarts);
+      return describeAnswer(id, look.state, look.config, restarts);
     case "silent": {
       const startedAt = look.record === undefined ? nowMs : Date.parse(look.record.startedAt);
       if (look.record?.answered) return { ...nothing, state: "failed", cause: scorerSilent() };
@@ -116,41 +124,4 @@ export function describeReplica(
     case "gone":
       return { ...nothing, state: "stopped", ...(look.cause && { cause: look.cause }) };
   }
-}
-
-function describeAnswer(
-  id: string,
-  look: Extract<ReplicaLook, { kind: "answering" }>,
-  restarts: number,
-): ReplicaObservation {
-  const { state, config } = look;
-  const common = {
-    id,
-    // A worker's restart is as much a restart to the reader as the scorer's.
-    restarts: restarts + state.workers.reduce((sum, worker) => sum + worker.restarts, 0),
-    memoryBytes: state.workers.reduce((sum, worker) => sum + worker.memoryBytes, 0),
-    timings: state.timings,
-    ...(state.cause && { cause: state.cause }),
-  };
-  switch (state.phase) {
-    case "starting":
-      return { ...common, state: "starting" };
-    case "ready":
-      return {
-        ...common,
-        state: "ready",
-        framesSocket: config.framesSocket,
-        nonce: config.nonce,
-        httpSocket: config.httpSocket,
-      };
-    case "failed":
-      return { ...common, state: "failed" };
-    case "draining":
-      return { ...common, state: "stopped" };
-  }
-}
-
-/** The scorer itself gives up at its start timeout and names the cause; the target only steps in when it does not. */
-export function startDeadlineMs(config: Pick<ScorerConfig, "startTimeoutMs">): number {
-  return config.startTimeoutMs + 5_000;
 }

@@ -1,7 +1,7 @@
-import { type Static, type TSchema, Type } from "typebox";
-import { Value } from "typebox/value";
+import { type Static, Type } from "typebox";
 import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
-import type { RunFolder } from "./run-folder.ts";
+import { parseFile } from "../replica/parse-file.ts";
+import type { RunFolder } from "../replica/run-folder.ts";
 
 /** `RUN/process.json`: what the target knows of a replica's process, written right after each start. */
 export const ProcessRecord = Type.Object({
@@ -40,18 +40,4 @@ export async function updateRecord(run: RunFolder, nonce: string, change: Partia
   if (record === undefined || record.nonce !== nonce) return;
   const changed = { ...record, ...change };
   if (JSON.stringify(changed) !== JSON.stringify(record)) await writeRecord(run, changed);
-}
-
-/** A JSON file that should have the schema; undefined if it is missing or something else. */
-export function parseFile<Schema extends TSchema>(
-  schema: Schema,
-  text: string | undefined,
-): Static<Schema> | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Value.Check(schema, value) ? (value as Static<Schema>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -16,11 +16,11 @@ import { newShortId } from "../../platform/ids.ts";
 import { silentLog } from "../../platform/log.ts";
 import { isAlive } from "../../platform/process-identity.ts";
 import { detectIsolation } from "../../platform/sandbox.ts";
+import { runFolder } from "../replica/run-folder.ts";
 import { score } from "../score-over-frames.ts";
 import type { Deployment, ReplicaObservation, RunContext } from "../target.ts";
 import { type ConformanceWorld, type DeploymentWishes, eventually, targetConformance } from "../target-conformance.ts";
 import { createProcessTarget, type ProcessTargetOptions, stopAllReplicas } from "./process-target.ts";
-import { runFolder } from "./run-folder.ts";
 import { scorersOf } from "./scorer-processes.ts";
 
 const run = promisify(execFile);

@@ -5,18 +5,18 @@ import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import { pause } from "../../platform/pause.ts";
 import { identifyProcess } from "../../platform/process-identity.ts";
+import { createKeyedLock } from "../replica/keyed-lock.ts";
+import { readLogs, retireLogs } from "../replica/replica-logs.ts";
+import { restartAfter } from "../replica/restart-back-off.ts";
+import { checkDeploymentId, type RunFolder, runFolder } from "../replica/run-folder.ts";
+import { summarize } from "../replica/summarize.ts";
 import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
 import { describeReplica, lookAtReplica, type ReplicaLook } from "./look-at-replica.ts";
 import { type ProcessRecord, updateRecord } from "./process-record.ts";
-import { readLogs, retireLogs } from "./replica-logs.ts";
-import { restartAfter } from "./restart-back-off.ts";
-import { checkDeploymentId, type RunFolder, runFolder } from "./run-folder.ts";
 import { replicasThere } from "./scorer-processes.ts";
 import { sleepReplica, standbyOf } from "./sleep-replica.ts";
 import { type StartOptions, startReplica } from "./start-replica.ts";
 import { stopReplica } from "./stop-replica.ts";
-import { summarize } from "./summarize.ts";
 
 export interface ProcessTargetOptions extends Omit<StartOptions, "shortFolderRoot"> {
   /** `DIR/run`; made if missing */
@@ -117,7 +117,11 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     const found = await look(run);
     const nowMs = clock.now().getTime();
     if (isOnItsWay(found, nowMs)) return 0;
-    const restart = restartAfter(found, nowMs);
+    const restart = restartAfter(
+      found.kind === "absent" ? undefined : found.record,
+      nowMs,
+      found.kind === "gone" && found.cause?.code === "MachineRestarted",
+    );
     if (restart.delayMs > 0) return restart.delayMs;
     // Also when nothing seems to run: what a crash or an outside hand left must not share the folder with the new scorer.
     await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(found) });

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { findProcesses, type ProcessIdentity } from "../../platform/process-identity.ts";
-import { existingRunFolders, type RunFolder, runFolderAt } from "./run-folder.ts";
+import { existingRunFolders, type RunFolder, runFolderAt } from "../replica/run-folder.ts";
 
 /** Every scorer that was started for this run folder, by its arguments; perhaps by an older version of this program. */
 export function scorersOf(run: RunFolder): Promise<readonly ProcessIdentity[]> {

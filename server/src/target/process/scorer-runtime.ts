@@ -3,9 +3,10 @@ import { dirname, join, resolve } from "node:path";
 import type { ScorerConfig } from "@slipway/api";
 import { ownArchitecture } from "../../platform/architecture.ts";
 import { type Isolation, SAFE_ENV } from "../../platform/sandbox.ts";
+import type { RunFolder } from "../replica/run-folder.ts";
+import { workerEnvironment } from "../replica/worker-environment.ts";
 import type { Deployment, ImageBundle } from "../target.ts";
 import { bundleIncomplete, foreignArchitecture } from "./process-errors.ts";
-import type { RunFolder } from "./run-folder.ts";
 
 export interface RuntimeOptions {
   readonly isolation: Isolation;
@@ -58,26 +59,6 @@ async function pythonRuntime(
     home: run.home,
   });
   return { kind: "python", command: [...command], env: { ...SAFE_ENV }, appRoot, entryScript };
-}
-
-function workerEnvironment(bundle: ImageBundle, environmentRoot: string): Record<string, string> {
-  return {
-    LANG: "C.UTF-8",
-    PYTHONUNBUFFERED: "1",
-    // The environment is shared and read-only.
-    PYTHONDONTWRITEBYTECODE: "1",
-    ...bundle.environmentVariables,
-    PATH: [join(environmentRoot, "bin"), bundle.environmentVariables.PATH ?? SAFE_ENV.PATH].join(":"),
-    AML_APP_ROOT: bundle.appRoot,
-    AZUREML_MODEL_DIR: modelFolder(bundle),
-  };
-}
-
-/** Wire contract 13.1: the one model's version folder, else the folder of all. */
-function modelFolder(bundle: ImageBundle): string {
-  const all = join(bundle.appRoot, "azureml-models");
-  const [only, ...others] = bundle.models;
-  return only === undefined || others.length > 0 ? all : join(all, only.name, String(only.version));
 }
 
 /** Parts of an installation that Python needs. Not the whole prefix: for `~/bin/python` that would be somebody's home. */

@@ -1,9 +1,9 @@
 import { ScorerConfig, StartFile } from "@slipway/api";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
+import { parseFile } from "../replica/parse-file.ts";
+import type { RunFolder } from "../replica/run-folder.ts";
 import type { Deployment, Standby } from "../target.ts";
-import { parseFile } from "./process-record.ts";
-import type { RunFolder } from "./run-folder.ts";
 import { prepareReplica, type StartOptions } from "./start-replica.ts";
 import { stopReplica } from "./stop-replica.ts";
 

@@ -8,11 +8,12 @@ import type { Clock } from "../../platform/clock.ts";
 import { newSecret } from "../../platform/ids.ts";
 import { currentBootId, identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { SAFE_ENV } from "../../platform/sandbox.ts";
+import type { RestartCount } from "../replica/restart-back-off.ts";
+import { type RunFolder, socketPaths } from "../replica/run-folder.ts";
 import type { Deployment } from "../target.ts";
 import { isLimitedItself } from "./look-at-replica.ts";
 import { scorerNotStarted } from "./process-errors.ts";
 import { type ProcessRecord, writeRecord } from "./process-record.ts";
-import { type RunFolder, socketPaths } from "./run-folder.ts";
 import { type RuntimeOptions, scorerRuntime } from "./scorer-runtime.ts";
 
 export interface StartOptions extends RuntimeOptions {
@@ -26,11 +27,6 @@ export interface StartOptions extends RuntimeOptions {
   /** for the times that programs print */
   readonly timeZone: string | undefined;
   readonly clock: Clock;
-}
-
-export interface RestartCount {
-  readonly restarts: number;
-  readonly shortRuns: number;
 }
 
 const CRASH_LOG_ROTATE_BYTES = 1024 * 1024;

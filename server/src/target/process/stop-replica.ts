@@ -4,8 +4,9 @@ import { readFileIfThere } from "../../platform/atomic-file.ts";
 import type { Cgroups } from "../../platform/cgroup.ts";
 import { pause } from "../../platform/pause.ts";
 import { isAlive, killGroup, type ProcessIdentity, signalProcess } from "../../platform/process-identity.ts";
-import { parseFile, readRecord, updateRecord } from "./process-record.ts";
-import type { RunFolder } from "./run-folder.ts";
+import { parseFile } from "../replica/parse-file.ts";
+import type { RunFolder } from "../replica/run-folder.ts";
+import { readRecord, updateRecord } from "./process-record.ts";
 import { scorersOf } from "./scorer-processes.ts";
 
 /** A little more than the scorer itself gives its slowest request: it should end by its own decision. */

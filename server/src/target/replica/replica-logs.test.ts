@@ -1,6 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readLogs, retireLogs } from "./replica-logs.ts";
 import { runFolder } from "./run-folder.ts";
@@ -50,6 +52,22 @@ test("only the end of a huge log is read, beginning with a whole line", async ()
   const lines = (await readLogs(root, "abc", 10_000)).trimEnd().split("\n");
   expect(lines.length).toBeLessThan(1100);
   expect(new Set(lines).size).toBe(1);
+});
+
+test("what user code may have put in place of a log is not followed", async () => {
+  const secret = join(root, "key");
+  await writeFile(secret, "the key of the control plane\n");
+  const { logs } = await write("abc", 0, { "scorer.log.1": "2026-11-22T10:00:00Z kept\n" });
+  await symlink(secret, join(logs, "scorer.log"));
+  await promisify(execFile)("mkfifo", [join(logs, "crash.log")]);
+  expect(await readLogs(root, "abc", 100)).toBe("2026-11-22T10:00:00Z kept\n");
+});
+
+test("what is in no file yet comes last", async () => {
+  await write("abc", 0, { "scorer.log": "2026-11-22T10:00:00Z one\n" });
+  expect(await readLogs(root, "abc", 100, async ({ replicaId }) => `Error in ${replicaId}\n`)).toBe(
+    "2026-11-22T10:00:00Z one\nError in abc-0\n",
+  );
 });
 
 test("logs are found after the replica is retired, together with those of its next life", async () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstat, mkdir, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoCode } from "../../platform/errors.ts";
-import { deploymentIdInvalid, socketFolderUnsafe } from "./process-errors.ts";
+import { deploymentIdInvalid, socketFolderUnsafe } from "./replica-errors.ts";
 
 /** Everything of one replica lies here; the layout is part of `ScorerConfig`'s contract. */
 export interface RunFolder {

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { cp, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode } from "../../platform/errors.ts";
@@ -15,17 +16,34 @@ interface LogLine {
   readonly text: string;
 }
 
-/** The newest lines of all replicas in the order of their times, also of a deployment that is gone. */
-export async function readLogs(root: string, deploymentId: string, tail: number): Promise<string> {
+/**
+ * The newest lines of all replicas in the order of their times, also of a deployment that is gone.
+ *
+ * @param newest what a replica has printed that is in no file yet
+ */
+export async function readLogs(
+  root: string,
+  deploymentId: string,
+  tail: number,
+  newest: (run: RunFolder) => Promise<string> = async () => "",
+): Promise<string> {
   checkDeploymentId(deploymentId);
-  const folders = [
-    ...(await retiredLogFolders(root, deploymentId)),
-    ...(await existingRunFolders(root, deploymentId)).map((run) => ({ name: run.replicaId, folder: run.logs })),
+  const sources = [
+    ...(await retiredLogFolders(root, deploymentId)).map((source) => ({ ...source, rest: "" })),
+    ...(await Promise.all(
+      (
+        await existingRunFolders(root, deploymentId)
+      ).map(async (run) => ({
+        name: run.replicaId,
+        folder: run.logs,
+        rest: await newest(run),
+      })),
+    )),
   ];
-  const several = new Set(folders.map(({ name }) => name)).size > 1;
+  const several = new Set(sources.map(({ name }) => name)).size > 1;
   const lines: LogLine[] = [];
-  for (const { name, folder } of folders) {
-    for (const line of await linesOf(folder)) {
+  for (const { name, folder, rest } of sources) {
+    for (const line of await linesOf(folder, rest)) {
       lines.push(several ? { ...line, text: `[${name}] ${line.text}` } : line);
     }
   }
@@ -71,11 +89,12 @@ async function retiredLogFolders(root: string, deploymentId: string) {
   return names.sort().map((name) => ({ name, folder: join(folder, name) }));
 }
 
-async function linesOf(folder: string): Promise<readonly LogLine[]> {
+async function linesOf(folder: string, rest: string): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   let time = "";
-  for (const file of LOG_FILES) {
-    for (const text of (await endOf(join(folder, file))).split("\n")) {
+  const files = await Promise.all(LOG_FILES.map((file) => endOf(join(folder, file))));
+  for (const content of [...files, rest]) {
+    for (const text of content.split("\n")) {
       if (text === "") continue;
       time = /^\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(text)?.[0] ?? time;
       lines.push({ time, text });
@@ -86,14 +105,17 @@ async function linesOf(folder: string): Promise<readonly LogLine[]> {
 
 async function endOf(path: string): Promise<string> {
   try {
-    await using file = await open(path, "r");
-    const { size } = await file.stat();
+    // User code may have put a link or a pipe there, where it can reach the folder.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (!found.isFile()) return "";
+    const { size } = found;
     const length = Math.min(size, MAX_BYTES_PER_FILE);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     const text = buffer.subarray(0, bytesRead).toString("utf8");
     return length < size ? text.slice(text.indexOf("\n") + 1) : text;
   } catch (error) {
-    if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return "";
+    if (["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"].includes(errnoCode(error) ?? "")) return "";
     throw error;
   }
 }
