@@ -21,6 +21,7 @@ import {
   buildImageOperation,
   buildLogUrl,
   createAppFolders,
+  createImageProofs,
   createImageService,
   createImageStore,
   describeImageBuild,
@@ -74,6 +75,7 @@ export interface Server {
   stop(options: { readonly stopServices: boolean }): Promise<void>;
 }
 
+const VERSION = "0.1.0";
 /** A predecessor that is just ending lets go within seconds. */
 const LOCK_PATIENCE_MS = 10_000;
 const RENEWAL_CHECK_MS = 3_600_000;
@@ -161,6 +163,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   };
   const registry = createRegistry({ database, clock, blobs });
   const folders = createAppFolders(layout.images, blobs);
+  const proofs = createImageProofs({ database, blobs, registry, version: VERSION });
   const serviceStore = createServiceStore(database, clock);
   const images: ImageService = createImageService({
     database,
@@ -218,6 +221,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       folders,
       registry,
       blobs,
+      proofs,
       store: createImageStore(database),
     }),
     ...room.definitions,
@@ -237,7 +241,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     log,
     clock,
     facts: {
-      version: "0.1.0",
+      version: VERSION,
       startedAt,
       pid: surroundings.pid,
       supervisor: surroundings.parentPid,

@@ -8,6 +8,7 @@ import type { Image, ImagePlan, ImageState } from "./image.ts";
 import { type InputReaders, planImage } from "./image-inputs.ts";
 import { codeLayer, environmentLayer, type ImageLayer, type LayerDependencies, modelLayer } from "./image-layers.ts";
 import { writeManifest } from "./image-manifest.ts";
+import type { ImageProofs } from "./image-proofs.ts";
 
 export const IMAGE_BUILD = "image.build";
 
@@ -36,6 +37,7 @@ export interface BuiltEnvironment {
 export interface BuildImageDependencies extends InputReaders, LayerDependencies {
   readonly environments: EnvironmentService;
   readonly folders: AppFolders;
+  readonly proofs: ImageProofs;
 }
 
 type Context = StepContext<BuildImageInput, BuildImageState>;
@@ -120,6 +122,16 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const repository = { workspaceId: context.workspaceId, name: image.name };
           await registry.tagManifest(repository, String(image.version), written.manifest, written.contents);
           return { digest: written.manifest.digest };
+        },
+      },
+      {
+        name: "attach proofs",
+        timeoutMs: 10 * MINUTE_MS,
+        async run(context) {
+          const { environment = null } = context.state;
+          const image = await imageOf(context);
+          await deps.proofs.write(image, need(context.state, "digest"), need(context.state, "plan"), environment);
+          return undefined;
         },
       },
       {

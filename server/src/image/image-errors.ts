@@ -26,6 +26,13 @@ export const imageInUse = (id: string, users: readonly string[]) =>
     message: `The image ${id} is used by ${users.join(", ")}. Delete or update ${users.length === 1 ? "it" : "them"} first.`,
   });
 
+export const proofNotFound = (id: string, type: string) =>
+  new AppError({
+    code: "ProofNotFound",
+    kind: "notFound",
+    message: `There is no ${type} beside the image ${shown(id)}. \`slipway image show ${id}\` names what is; images that were built by an older Slipway have none until \`slipway image rebuild\`.`,
+  });
+
 /** A service asked for an image that cannot run (yet). */
 export function imageNotReady(id: string, state: ImageState, error: ImageError | null): AppError {
   const why =

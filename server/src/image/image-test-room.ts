@@ -25,12 +25,20 @@ import { createRegistry, type RegistryTables, registryMigration, registryPushMig
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { createAppFolders } from "./app-folder.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
+import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
+import { createImageProofs } from "./image-proofs.ts";
 import { createImageService } from "./image-service.ts";
 import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
 
-type Tables = ArtifactTables & ImageTables & ModelTables & OperationTables & RegistryTables & WorkspaceTables;
+type Tables = ArtifactTables &
+  EnvironmentContentsTables &
+  ImageTables &
+  ModelTables &
+  OperationTables &
+  RegistryTables &
+  WorkspaceTables;
 
 export type ImageTestRoom = Awaited<ReturnType<typeof openImageTestRoom>>;
 
@@ -48,6 +56,7 @@ export async function openImageTestRoom(
     "5": registryMigration,
     "5a": registryPushMigration,
     "6": imageMigration,
+    "6a": environmentContentsMigration,
   });
   const clock = systemClock;
   const blobs = await openFileBlobStore(join(folder, "blobs"));
@@ -74,7 +83,8 @@ export async function openImageTestRoom(
   });
   const folders = createAppFolders(join(folder, "images"), blobs);
   const store = createImageStore(database);
-  const build = buildImageOperation({ store, registry, blobs, folders, environments, artifacts, models });
+  const proofs = createImageProofs({ database, blobs, registry, version: "0.1.0" });
+  const build = buildImageOperation({ store, registry, blobs, folders, environments, proofs, artifacts, models });
   const operations = createOperationStore(database, clock);
   const runner = createOperationRunner(operations, [build], silentLog);
   const images = createImageService({
@@ -95,7 +105,7 @@ export async function openImageTestRoom(
   }
 
   return {
-    ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build },
+    ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build, proofs },
     ...{ operations, runner, images, upload },
     /** what is to be said of who uses any image */
     users,

@@ -1,7 +1,11 @@
 export { type AppFolders, createAppFolders } from "./app-folder.ts";
+export type { BaseRequest, BaseResolver, RegistryCredentials, ResolvedBase } from "./base-image.ts";
+export { type BaseResolverDependencies, createBaseResolver } from "./base-resolver.ts";
+export { type BaseTables, baseMigration } from "./base-tables.ts";
 export { type BuildImageDependencies, buildImageOperation, IMAGE_BUILD } from "./build-image.operation.ts";
 export { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 export type { Image, ImageAsset, ImageReader, ImageRequest, ImageState, ImageUsers } from "./image.ts";
+export { createImageProofs } from "./image-proofs.ts";
 export { describeImageBuild, type ImageRoutesDependencies, imageLinkRoutes, imageRoutes } from "./image-routes.ts";
 export { createImageService, type ImageService, type ImageServiceDependencies } from "./image-service.ts";
 export { createImageStore, type ImageStore } from "./image-store.ts";

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { json } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import type { Registry } from "../registry/index.ts";
+import { type AppFolders, codeFiles } from "./app-folder.ts";
+import type { InstalledPackage } from "./environment-contents.ts";
+import type { BuiltImage, Image } from "./image.ts";
+import type { ImageProof, ImageProofs } from "./image-proofs.ts";
+import { readStoredManifest, type StoredLayer, type StoredManifest } from "./stored-manifest.ts";
+
+/** What a built image consists of, for people and for comparing two of them. */
+export interface ImageContents {
+  readonly imageId: string;
+  /** of the manifest */
+  readonly digest: string;
+  readonly runtime: "python" | "onnx";
+  readonly driver: string | null;
+  /** as OCI names it: `amd64`, `arm64` */
+  readonly architecture: string;
+  /** X.Y.Z; null for an image without Python of its own */
+  readonly python: string | null;
+  readonly base: { readonly reference: string; readonly digest: string } | null;
+  /** lowest first */
+  readonly layers: readonly ContentsLayer[];
+  readonly environment: {
+    readonly id: string;
+    /** of all files; null if it is not known */
+    readonly sizeBytes: number | null;
+    /** sorted by name */
+    readonly packages: readonly InstalledPackage[];
+  } | null;
+  readonly models: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly version: number;
+    readonly files: number;
+    readonly sizeBytes: number;
+  }[];
+  /** the user's files, sorted by path */
+  readonly code: readonly CodeFile[];
+  readonly environmentVariables: Readonly<Record<string, string>>;
+  readonly proofs: readonly ImageProof[];
+}
+
+export interface ContentsLayer extends StoredLayer {
+  /** how many other images of the workspace have it, too */
+  readonly sharedWith: number;
+}
+
+export interface CodeFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly digest: string;
+}
+
+export interface ContentsDependencies {
+  readonly registry: Registry;
+  readonly folders: AppFolders;
+  readonly proofs: ImageProofs;
+}
+
+/** @param digest of the image's manifest */
+export async function contentsOf(
+  deps: ContentsDependencies,
+  image: Image,
+  built: BuiltImage,
+  digest: string,
+  signal: AbortSignal,
+): Promise<ImageContents> {
+  const { plan } = built;
+  const manifest = await readStoredManifest(deps.registry, image, digest);
+  const environmentId = image.properties["slipway.environment"];
+  const { environmentRoot: root, lockDigest } = built;
+  const environment =
+    environmentId === undefined || root === null || lockDigest === null
+      ? null
+      : { id: environmentId, ...(await deps.proofs.contentsOf({ id: environmentId, root, lockDigest })) };
+  return {
+    imageId: image.id,
+    digest,
+    runtime: plan.runtime,
+    driver: plan.driver,
+    architecture: await architectureOf(deps.registry, image, manifest),
+    python: image.properties["slipway.python"] ?? null,
+    base: manifest.base,
+    layers: await layersOf(deps.registry, image, manifest),
+    environment,
+    models: plan.models.map(({ id, name, version, files }) => ({
+      ...{ id, name, version, files: files.length },
+      sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    })),
+    code: plan.runtime === "python" ? await codeOf((await deps.folders.layOut(plan, signal)).root) : [],
+    environmentVariables: image.environmentVariables,
+    proofs: await deps.proofs.list(image),
+  };
+}
+
+async function architectureOf(registry: Registry, image: Image, { config }: StoredManifest): Promise<string> {
+  const content = await registry.findBlob({ workspaceId: image.workspaceId, name: image.name }, config);
+  if (content === undefined) throw new Error(`The configuration of ${image.id} is not in the registry.`);
+  return ((await json(Readable.from(content.read()))) as { readonly architecture: string }).architecture;
+}
+
+async function layersOf(registry: Registry, image: Image, { layers }: StoredManifest): Promise<ContentsLayer[]> {
+  const digests = layers.map((layer) => layer.digest);
+  const users = await registry.countUsers(image.workspaceId, digests);
+  return layers.map((layer) => ({ ...layer, sharedWith: Math.max(0, (users.get(layer.digest) ?? 0) - 1) }));
+}
+
+async function codeOf(root: string): Promise<CodeFile[]> {
+  const files: CodeFile[] = [];
+  for (const path of await codeFiles(root)) {
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(join(root, path)), hash);
+    files.push({ path, sizeBytes: (await stat(join(root, path))).size, digest: `sha256:${hash.digest("hex")}` });
+  }
+  return files;
+}

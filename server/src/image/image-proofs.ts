@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { Kysely } from "kysely";
+import type { BlobStore } from "../platform/blob-store/blob-store.ts";
+import type { Descriptor, Registry, Repository } from "../registry/index.ts";
+import { type EnvironmentContents, lockedContents, readEnvironmentContents } from "./environment-contents.ts";
+import { createEnvironmentContentsStore } from "./environment-contents-store.ts";
+import type { EnvironmentContentsTables } from "./environment-contents-tables.ts";
+import type { Image, ImagePlan } from "./image.ts";
+import { proofNotFound } from "./image-errors.ts";
+import { type ProofFacts, type ProofType, proofForm, proofTypes } from "./image-proof.ts";
+import { PREDICATE_TYPE, provenanceOf } from "./provenance.ts";
+import { sbomOf } from "./sbom.ts";
+import { readStoredManifest } from "./stored-manifest.ts";
+
+export interface ImageProofDependencies<Tables extends EnvironmentContentsTables> {
+  readonly database: Kysely<Tables>;
+  readonly blobs: BlobStore;
+  readonly registry: Registry;
+  /** of this Slipway */
+  readonly version: string;
+}
+
+/** An environment as a build leaves it. */
+export interface InstalledEnvironment {
+  readonly id: string;
+  readonly root: string;
+  readonly pythonVersion: string;
+  readonly lockDigest: string;
+}
+
+/** Annotation that tells a document of ours from what others attach. */
+const PROOF = "dev.slipway.proof";
+
+/** A document beside an image. */
+export interface ImageProof {
+  readonly type: ProofType;
+  /** of the artifact's manifest */
+  readonly digest: string;
+  readonly artifactType: string;
+}
+
+export type ImageProofs = ReturnType<typeof createImageProofs>;
+
+/** Lock, bill of materials and provenance of images: written by each build, kept as referrers of the manifest. */
+export function createImageProofs<Tables extends EnvironmentContentsTables>(deps: ImageProofDependencies<Tables>) {
+  const { blobs, registry } = deps;
+  const store = createEnvironmentContentsStore(deps.database);
+
+  const repositoryOf = (image: Image): Repository => ({ workspaceId: image.workspaceId, name: image.name });
+
+  /** Read once in the life of an environment; if somebody removed its folder before, its lock is all that is known. */
+  async function contentsOf(
+    environment: Pick<InstalledEnvironment, "id" | "root" | "lockDigest">,
+  ): Promise<EnvironmentContents> {
+    const known = await store.find(environment.id);
+    if (known !== undefined) return known;
+    const contents = await readEnvironmentContents(environment.root);
+    if (contents === undefined) return lockedContents(await readText(blobs.read(environment.lockDigest)));
+    await store.remember(environment.id, contents);
+    return contents;
+  }
+
+  async function attach(
+    image: Image,
+    manifest: Descriptor,
+    type: ProofType,
+    document: string,
+    annotations: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly name: string; readonly digest: string }> {
+    const { title, ...form } = proofForm(type);
+    const bytes = Buffer.from(document);
+    await registry.attach(repositoryOf(image), manifest, {
+      ...form,
+      document: bytes,
+      annotations: { "org.opencontainers.image.title": title, [PROOF]: type, ...annotations },
+    });
+    return { name: title, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
+  }
+
+  async function list(image: Image): Promise<readonly ImageProof[]> {
+    if (image.digest === null) return [];
+    const found = await registry.referrers(repositoryOf(image), image.digest);
+    return proofTypes.flatMap((type) => {
+      const { artifactType } = proofForm(type);
+      const proof = found.find((one) => one.artifactType === artifactType && one.annotations?.[PROOF] === type);
+      return proof === undefined ? [] : [{ type, artifactType, digest: proof.digest }];
+    });
+  }
+
+  return {
+    contentsOf,
+
+    /** Those that Slipway wrote; what others attached is found through the registry. */
+    list,
+
+    /**
+     * Writes the documents and puts them beside the image. Doing it again changes nothing.
+     *
+     * @param digest of the image's manifest, which is in the registry
+     */
+    async write(
+      image: Image,
+      digest: string,
+      plan: ImagePlan,
+      environment: InstalledEnvironment | null,
+    ): Promise<void> {
+      const { descriptor, layers, base } = await readStoredManifest(registry, image, digest);
+      const lock = environment && (await readText(blobs.read(environment.lockDigest)));
+      const known: ProofFacts = {
+        ...{ image, digest, plan, layers, base },
+        environment:
+          environment === null ? null : { ...environment, lock: lock ?? "", contents: await contentsOf(environment) },
+        builder: { slipway: deps.version, node: null },
+      };
+      const byproducts = [await attach(image, descriptor, "sbom", await sbomOf(known))];
+      if (lock !== null) byproducts.push(await attach(image, descriptor, "lock", lock));
+      const provenance = `${JSON.stringify(provenanceOf(known, byproducts), null, 1)}\n`;
+      await attach(image, descriptor, "provenance", provenance, { "in-toto.io/predicate-type": PREDICATE_TYPE });
+    },
+
+    /** @throws {AppError} ProofNotFound */
+    async read(image: Image, type: ProofType): Promise<{ readonly mediaType: string; readonly document: string }> {
+      const proof = (await list(image)).find((one) => one.type === type);
+      if (proof === undefined) throw proofNotFound(image.id, type);
+      const artifact = await registry.findManifest(repositoryOf(image), proof.digest);
+      const { layers } = JSON.parse(await readText(artifact?.read() ?? [])) as { readonly layers: readonly Layer[] };
+      const content = await registry.findBlob(repositoryOf(image), layers[0]?.digest ?? "");
+      if (content === undefined) throw proofNotFound(image.id, type);
+      return { mediaType: proofForm(type).mediaType, document: await readText(content.read()) };
+    },
+  };
+}
+
+interface Layer {
+  readonly digest: string;
+}
+
+function readText(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  return text(Readable.from(bytes));
+}

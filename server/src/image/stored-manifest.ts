@@ -1,0 +1,61 @@
+import { Readable } from "node:stream";
+import { json } from "node:stream/consumers";
+import type { Descriptor, Registry } from "../registry/index.ts";
+import type { Image } from "./image.ts";
+
+/** A manifest that a build wrote, read again. */
+export interface StoredManifest {
+  readonly descriptor: Descriptor;
+  /** digest of the configuration */
+  readonly config: string;
+  /** lowest first */
+  readonly layers: readonly StoredLayer[];
+  readonly base: { readonly reference: string; readonly digest: string } | null;
+}
+
+export interface StoredLayer {
+  /** `base`, `runtime`, `environment`, `model`, `code` …; `unknown` of one that says nothing */
+  readonly kind: string;
+  /** for people: what is in it */
+  readonly title: string;
+  readonly digest: string;
+  /** as it is pulled, so compressed if it is */
+  readonly sizeBytes: number;
+}
+
+type Annotations = Readonly<Record<string, string>>;
+
+interface ManifestDocument {
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly annotations?: Annotations;
+}
+
+/** @param digest of a manifest that is in the registry as long as the image is */
+export async function readStoredManifest(
+  registry: Registry,
+  image: Pick<Image, "id" | "workspaceId" | "name">,
+  digest: string,
+): Promise<StoredManifest> {
+  const content = await registry.findManifest({ workspaceId: image.workspaceId, name: image.name }, digest);
+  if (content === undefined) throw new Error(`The manifest ${digest} of ${image.id} is not in the registry.`);
+  const { config, layers, annotations } = (await json(Readable.from(content.read()))) as ManifestDocument;
+  return {
+    descriptor: { mediaType: content.mediaType, digest: content.digest, size: content.size },
+    config: config.digest,
+    layers: layers.map((layer) => ({
+      kind: layer.annotations?.["dev.slipway.layer"] ?? "unknown",
+      title: layer.annotations?.["org.opencontainers.image.title"] ?? "",
+      digest: layer.digest,
+      sizeBytes: layer.size,
+    })),
+    base: baseIn(annotations ?? {}),
+  };
+}
+
+/** OCI image specification, "Pre-defined annotation keys" */
+function baseIn(annotations: Annotations): StoredManifest["base"] {
+  const digest = annotations["org.opencontainers.image.base.digest"];
+  if (digest === undefined) return null;
+  return { reference: annotations["org.opencontainers.image.base.name"] ?? digest, digest };
+}
