@@ -2,6 +2,8 @@ import type { Migration } from "kysely";
 import { type AccessTables, accessMigration } from "./access/index.ts";
 import { type ArtifactTables, artifactMigration } from "./artifact/index.ts";
 import {
+  type BaseTables,
+  baseMigration,
   type EnvironmentContentsTables,
   environmentContentsMigration,
   type ImageTables,
@@ -17,6 +19,7 @@ import { type WorkspaceTables, workspaceMigration } from "./workspace/index.ts";
 /** The whole database: each room brings its tables. */
 export type Tables = AccessTables &
   ArtifactTables &
+  BaseTables &
   EnvironmentContentsTables &
   ImageTables &
   ModelTables &
@@ -40,4 +43,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0010-service-certificate": serviceCertificateMigration,
   "0011-registry-push": registryPushMigration,
   "0012-image-environment": environmentContentsMigration,
+  "0013-image-base": baseMigration,
 };

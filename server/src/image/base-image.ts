@@ -41,6 +41,8 @@ export interface BaseRequest {
   /** look again, although a digest is kept for this reference (`slipway image rebuild`) */
   readonly refresh?: boolean | undefined;
   readonly signal: AbortSignal;
+  /** a line of the build log */
+  say?(text: string): void;
 }
 
 export interface BaseResolver {

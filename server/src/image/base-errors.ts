@@ -1,0 +1,24 @@
+import { AppError } from "../platform/errors.ts";
+
+const shown = (text: string) => JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text);
+
+export const baseNotFound = (looked: readonly string[], why: string) =>
+  new AppError({
+    code: "BaseNotFound",
+    kind: "notFound",
+    message: `No base image was found (looked for ${looked.join(", ")}): ${why} Run \`npm run base-image\` to make one from Debian packages, or name one with --base-image.`,
+  });
+
+export const baseWithoutPython = (reference: string, minor: string, found: readonly string[]) =>
+  new AppError({
+    code: "BaseWithoutPython",
+    kind: "invalid",
+    message: `The base image ${shown(reference)} has no Python ${minor}${found.length === 0 ? "" : ` (it has ${found.join(", ")})`} in usr/bin, usr/local/bin or opt/*/bin. Choose a base with Python ${minor}, or ask for another Python in the conda file.`,
+  });
+
+export const baseNotLooked = (reference: string, minutes: number, why: string) =>
+  new AppError({
+    code: "BaseNotFound",
+    kind: "notFound",
+    message: `The base image ${shown(reference)} could not be had some minutes ago (${why}); it is looked for again ${minutes} minutes after that.`,
+  });

@@ -1,0 +1,20 @@
+export {
+  choosePlatform,
+  digestOf,
+  fits,
+  type ImageManifest,
+  MAX_DOCUMENT_BYTES,
+  parseImageConfig,
+  parseManifest,
+} from "./image-document.ts";
+export { type ImageReference, imageName, inRegistry, parseImageReference, referenceTarget } from "./image-reference.ts";
+export { readLayerMembers } from "./layer-members.ts";
+export type { RemoteCredentials } from "./registry-token.ts";
+export { layerInvalid, manifestInvalid, platformNotOffered, remoteImageNotFound } from "./remote-errors.ts";
+export {
+  createRemoteRegistries,
+  type RemoteRegistries,
+  type RemoteRegistryOptions,
+  type RemoteRepository,
+} from "./remote-registry.ts";
+export type { TarHeader } from "./tar-headers.ts";
