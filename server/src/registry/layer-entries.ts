@@ -1,21 +1,36 @@
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readlink, stat } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { TarEntry } from "./layer-tar.ts";
 import type { LayerFile } from "./registry.ts";
 
-/** Plain files and folders below a root: relative path with its size and whether it may be run; a folder has no size. */
-export type TreeListing = readonly (readonly [path: string, sizeBytes: number | null, executable: 0 | 1])[];
+/**
+ * What lies below a root: relative path with its size and whether it may be run; a folder has no size; a link has its target.
+ */
+export type TreeListing = readonly (
+  | readonly [path: string, sizeBytes: number | null, executable: 0 | 1]
+  | readonly [path: string, target: string]
+)[];
 
-/** Links and special files are left out: a layer of ours holds plain files only. */
+/**
+ * Files, folders, and links that stay inside. Links that lead out of the tree, or begin at the root, would mean something else in
+ * an image, and special files are of no use there.
+ *
+ * @param leaveOut paths relative to `root`
+ */
 export async function listTree(root: string, leaveOut: readonly string[]): Promise<TreeListing> {
   const skipped = new Set(leaveOut);
   async function list(folder: string, prefix: string): Promise<TreeListing> {
-    const children = (await readdir(folder, { withFileTypes: true })).filter((child) => !skipped.has(child.name));
+    const children = await readdir(folder, { withFileTypes: true });
     const listed = await Promise.all(
       children.map(async (child): Promise<TreeListing> => {
         const path = `${prefix}${child.name}`;
+        if (skipped.has(path)) return [];
         if (child.isDirectory()) return [[path, null, 1], ...(await list(join(folder, child.name), `${path}/`))];
+        if (child.isSymbolicLink()) {
+          const target = await readlink(join(folder, child.name));
+          return staysInside(path, target) ? [[path, target]] : [];
+        }
         if (!child.isFile()) return [];
         const { size, mode } = await stat(join(folder, child.name));
         return [[path, size, (mode & 0o111) === 0 ? 0 : 1]];
@@ -26,13 +41,19 @@ export async function listTree(root: string, leaveOut: readonly string[]): Promi
   return list(root, "");
 }
 
+function staysInside(path: string, target: string): boolean {
+  return !target.startsWith("/") && !normalize(join(dirname(path), target)).startsWith("..");
+}
+
 export function treeLayerEntries(
   tree: { readonly root: string; readonly at: string },
   listing: TreeListing,
 ): TarEntry[] {
   return withFolders(
-    listing.map(([path, sizeBytes, executable]) => {
-      const name = `${tree.at}/${path}`;
+    listing.map((listed) => {
+      const name = `${tree.at}/${listed[0]}`;
+      if (typeof listed[1] === "string") return { type: "link", name, target: listed[1] };
+      const [path, sizeBytes, executable] = listed as readonly [string, number | null, 0 | 1];
       if (sizeBytes === null) return { type: "directory", name };
       return { type: "file", name, path: join(tree.root, path), sizeBytes, executable: executable === 1 };
     }),

@@ -28,7 +28,10 @@ describe("the tar of a layer", () => {
     await mkdir(join(root, "a"));
     await writeFile(join(root, "a", "tool"), Buffer.alloc(512, "t"), { mode: 0o755 });
     await writeFile(join(root, "pyvenv.cfg"), "home = /somewhere");
+    await writeFile(join(root, "a", "pyvenv.cfg"), "data of a package");
     await symlink("/usr/bin/python3", join(root, "python"));
+    await symlink("../outside", join(root, "out"));
+    await symlink("../a-b", join(root, "a", "inside"));
     await utimes(join(root, "a", "tool"), time, time);
   }
 
@@ -46,24 +49,27 @@ describe("the tar of a layer", () => {
     expect(digests[0]).toBe(digests[1]);
   });
 
-  it("has folders before what is in them, bytes in order, no owner, no time, no links", async () => {
+  it("has folders before what is in them, bytes in order, no owner, no time, no links that lead out", async () => {
     await makeTree(join(folder, "tree"), new Date());
     const tar = extract();
     Readable.from(readTar(await planTar(await entriesOf(join(folder, "tree"))))).pipe(tar);
+    const links: (string | null | undefined)[] = [];
     const seen: { name: string; type: string | null | undefined; mode: number | undefined; size: number }[] = [];
     for await (const entry of tar) {
       const { name, type, mode, size, mtime, uid, gid, uname } = entry.header;
       expect([mtime?.getTime(), uid, gid, uname ?? ""]).toEqual([0, 0, 0, ""]);
       expect((await buffer(entry)).length).toBe(size);
+      if (type === "symlink") links.push(entry.header.linkname);
       seen.push({ name, type, mode, size: size ?? 0 });
     }
     expect(seen.map(({ name }) => name).filter((name) => !name.includes("very-long"))).toEqual([
-      ...["opt/", "opt/env/", "opt/env/a/", "opt/env/a/tool", "opt/env/a-b", "opt/env/empty/"].sort((a, b) =>
-        Buffer.compare(Buffer.from(a.replace(/\/$/, "")), Buffer.from(b.replace(/\/$/, ""))),
-      ),
+      ...["opt/", "opt/env/", "opt/env/a/", "opt/env/a/inside", "opt/env/a/pyvenv.cfg", "opt/env/a/tool"]
+        .concat("opt/env/a-b", "opt/env/empty/")
+        .sort((a, b) => Buffer.compare(Buffer.from(a.replace(/\/$/, "")), Buffer.from(b.replace(/\/$/, "")))),
     ]);
     expect(seen.find(({ name }) => name === "opt/env/a/tool")).toMatchObject({ mode: 0o755, size: 512 });
     expect(seen.find(({ name }) => name === "opt/env/a-b")).toMatchObject({ mode: 0o644, size: 0 });
+    expect(links).toEqual(["../a-b"]);
     expect(seen.at(-1)).toMatchObject({ name: `opt/env/${LONG}`, size: 1000 });
   });
 

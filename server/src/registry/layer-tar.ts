@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { open } from "node:fs/promises";
-import { pack } from "tar-stream";
+import { type Header, pack } from "tar-stream";
 import { layerDamaged } from "./registry-errors.ts";
 
 /** One member of a layer. Owner, time and names are left out, so that the same files give the same bytes anywhere. */
@@ -13,7 +13,9 @@ export type TarEntry =
       readonly path: string;
       readonly sizeBytes: number;
       readonly executable: boolean;
-    };
+    }
+  /** `target` as the link has it */
+  | { readonly type: "link"; readonly name: string; readonly target: string };
 
 /** A piece of a tar: bytes at hand, or a file with its length. */
 export type TarSegment = Buffer | { readonly path: string; readonly sizeBytes: number };
@@ -27,7 +29,7 @@ export async function planTar(entries: readonly TarEntry[]): Promise<TarSegment[
   const segments: TarSegment[] = [];
   for (const entry of entries) {
     segments.push(await header(entry));
-    if (entry.type === "directory" || entry.sizeBytes === 0) continue;
+    if (entry.type !== "file" || entry.sizeBytes === 0) continue;
     segments.push({ path: entry.path, sizeBytes: entry.sizeBytes });
     const rest = entry.sizeBytes % BLOCK;
     if (rest > 0) segments.push(END_OF_TAR.subarray(0, BLOCK - rest));
@@ -37,21 +39,25 @@ export async function planTar(entries: readonly TarEntry[]): Promise<TarSegment[
 }
 
 async function header(entry: TarEntry): Promise<Buffer> {
-  const file = entry.type === "file";
   const stream = pack();
-  stream.entry({
-    name: file ? entry.name : `${entry.name}/`,
-    type: entry.type,
-    mode: !file || entry.executable ? 0o755 : 0o644,
-    size: file ? entry.sizeBytes : 0,
-    mtime: new Date(0),
-  });
+  stream.entry({ ...headerOf(entry), mtime: new Date(0) });
   await once(stream, "readable");
   const blocks: Buffer[] = [];
   const next = () => stream.read() as Buffer | null;
   for (let block = next(); block !== null; block = next()) blocks.push(block);
   stream.destroy();
   return Buffer.concat(blocks);
+}
+
+function headerOf(entry: TarEntry): Partial<Header> & Pick<Header, "name"> {
+  switch (entry.type) {
+    case "directory":
+      return { name: `${entry.name}/`, type: "directory", mode: 0o755, size: 0 };
+    case "file":
+      return { name: entry.name, type: "file", mode: entry.executable ? 0o755 : 0o644, size: entry.sizeBytes };
+    case "link":
+      return { name: entry.name, type: "symlink", mode: 0o777, size: 0, linkname: entry.target };
+  }
 }
 
 export function segmentBytes(segment: TarSegment): number {
