@@ -1,7 +1,7 @@
 import type { ScorerSettings } from "../../config.ts";
 import { openApi } from "../../swagger.ts";
 import { ELEMENT_TYPES } from "../../tensor/element-types.ts";
-import { isFixed, shapeText, type TensorSchema } from "../../tensor/tensor.ts";
+import { elementCount, isFixed, shapeText, type TensorSchema } from "../../tensor/tensor.ts";
 import type { ModelSchema } from "./model-schema.ts";
 
 /** Of several models the first is described; `model` chooses among them. */
@@ -20,10 +20,12 @@ function objectOf(tensors: readonly TensorSchema[], models?: readonly string[]):
       ...(models !== undefined && { model: { type: "string", enum: models } }),
       ...Object.fromEntries(tensors.map((tensor) => [tensor.name, listSchema(tensor)])),
     },
-    example: {
-      ...(models !== undefined && { model: models[0] }),
-      ...Object.fromEntries(tensors.map((tensor) => [tensor.name, example(tensor, 0)])),
-    },
+    ...(tensors.every(isSmall) && {
+      example: {
+        ...(models !== undefined && { model: models[0] }),
+        ...Object.fromEntries(tensors.map((tensor) => [tensor.name, example(tensor, 0)])),
+      },
+    }),
   };
 }
 
@@ -36,13 +38,19 @@ function listSchema({ type, shape }: TensorSchema): unknown {
   return { ...Object(lists), description: `${type} ${shapeText(shape)}` };
 }
 
-const EXAMPLE_LENGTH = 16;
+/** An example is one that the model takes, or there is none: it is tried before a service gets requests. Images would fill pages. */
+const EXAMPLE_ELEMENTS = 1_000;
+
+const exampleSize = (size: number | string) => (isFixed(size) ? size : 1);
+
+function isSmall({ shape }: TensorSchema): boolean {
+  return elementCount(shape.map(exampleSize)) <= EXAMPLE_ELEMENTS;
+}
 
 function example(tensor: TensorSchema, depth: number): unknown {
   const size = tensor.shape[depth];
   if (size === undefined) return EXAMPLES[ELEMENT_TYPES[tensor.type].json];
-  const length = isFixed(size) ? Math.min(size, EXAMPLE_LENGTH) : 1;
-  return Array.from({ length }, () => example(tensor, depth + 1));
+  return Array.from({ length: exampleSize(size) }, () => example(tensor, depth + 1));
 }
 
 const EXAMPLES = { number: 0, integer: 0, boolean: false, string: "" } as const;
