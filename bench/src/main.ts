@@ -6,6 +6,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
+import { onnxCnn } from "./onnx-cnn.ts";
 import { onnxRidge } from "./onnx-ridge.ts";
 import { ownClient } from "./own-client.ts";
 import { scoring } from "./scoring.ts";
@@ -15,7 +16,16 @@ import { updates } from "./updates.ts";
 import { upload } from "./upload.ts";
 
 /** `npm run bench -- [NAME…] [--quick]` */
-const benchmarks: readonly Benchmark[] = [script, ownClient, updates, upload, scoring, scoringTwoCores, onnxRidge];
+const benchmarks: readonly Benchmark[] = [
+  script,
+  ownClient,
+  updates,
+  upload,
+  scoring,
+  scoringTwoCores,
+  onnxRidge,
+  onnxCnn,
+];
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -12,6 +12,9 @@ export const ONNX = ["onnxruntime==1.30.0"] as const;
 /** Makes ONNX models. */
 export const ONNX_TOOLS = ["onnx==1.23.2", "skl2onnx==1.20.0", ...SCIKIT_LEARN] as const;
 
+/** The genuine clients of the Open Inference Protocol. */
+export const INFERENCE_CLIENTS = ["tritonclient[http,grpc]==2.73.0"] as const;
+
 /** The folder `bin` of an environment with these packages: made once, kept in the cache folder. @throws with the reason */
 export async function pythonPrograms(packages: readonly string[]): Promise<string> {
   const folder = join(cacheFolder(), "bench", packages.join("-").replaceAll(/[^\w.]+/g, "_"));

@@ -9,9 +9,9 @@ export const pythonFolder = fileURLToPath(new URL("../../python/", import.meta.u
 
 export interface TrainedModel {
   readonly file: string;
-  /** two rows of ten features */
-  readonly rows: readonly (readonly number[])[];
-  /** what the model says to them */
+  /** two rows of ten features, or an image */
+  readonly rows: readonly (readonly unknown[])[];
+  /** what the model says to them, one after the other */
   readonly predictions: readonly number[];
 }
 
@@ -23,6 +23,11 @@ export async function trainModel(python: string, folder: string): Promise<Traine
 /** The same as an ONNX model, by an interpreter that has skl2onnx, too. */
 export async function trainOnnxModel(python: string, folder: string): Promise<TrainedModel> {
   return makeModel(python, "onnx/ridge.py", join(folder, "ridge.onnx"));
+}
+
+/** A network like ResNet-50 with random weights, by an interpreter that has ONNX and its runtime; `image.npy` and `logits.npy` beside it. */
+export async function makeNetwork(python: string, folder: string): Promise<TrainedModel> {
+  return makeModel(python, "onnx/cnn.py", join(folder, "cnn.onnx"));
 }
 
 async function makeModel(python: string, script: string, file: string): Promise<TrainedModel> {

@@ -28,6 +28,8 @@ export interface ScoringAddress {
   /** the two rows, in the server's own form */
   readonly body: string;
   readonly authorization?: string;
+  /** PEM of the authority that clients must trust */
+  readonly caFile?: string;
   /** trusts the server; plain `fetch` if not given */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /** where the predictions are in its answer; the answer itself if not given */
@@ -37,7 +39,7 @@ export interface ScoringAddress {
 const START_MS = 60_000;
 const STOP_MS = 10_000;
 /** Single precision, in whatever order a runtime adds up. */
-const TOLERANCE = 1e-6;
+const TOLERANCE = 1e-5;
 
 interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
