@@ -8,9 +8,10 @@ import type { RegistrySession } from "./registry-session.ts";
 import { connectionBroken, registryFailed, registrySilent, remoteBlobCorrupt } from "./remote-errors.ts";
 import { isBroken } from "./transport-failure.ts";
 
-/** A connection that breaks is taken up again where it broke; without any progress so often, and in all so often. */
-const MAX_FRUITLESS = 4;
+/** A connection that breaks is taken up again where it broke; with hardly any progress so often, and in all so often. */
+const MAX_FRUITLESS = 5;
 const MAX_RESUMES = 50;
+const PROGRESS_BYTES = 64 * 1024;
 /** Who sends less than this in the time holds the build, whether it means to or not. */
 const SLOWEST = { bytes: 32 * 1024, ms: 30_000 };
 
@@ -61,17 +62,25 @@ async function* received(
       if (position === size) return;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isBroken(error) && !(error instanceof SilenceError)) throw error;
+      if (!mayResume(error, position)) throw error;
       failure = error;
     }
-    fruitless = position === begun ? fruitless + 1 : 0;
-    if (fruitless === MAX_FRUITLESS || resumes === MAX_RESUMES) {
+    // Silence has cost much time already.
+    const weight = failure instanceof SilenceError ? 3 : 1;
+    fruitless = position - begun < PROGRESS_BYTES ? fruitless + weight : 0;
+    if (fruitless >= MAX_FRUITLESS || resumes === MAX_RESUMES) {
       throw failure instanceof SilenceError
         ? registrySilent(host, SLOWEST.ms)
         : connectionBroken(host, position, size, failure);
     }
-    await pause(200 * (fruitless + 1), signal);
+    await pause(100 * 2 ** fruitless, signal);
   }
+}
+
+/** A registry that is restarted under a download is away for a moment. */
+function mayResume(error: unknown, position: number): boolean {
+  const isAway = error instanceof AppError && error.code === "RegistryUnreachable" && position > 0;
+  return isBroken(error) || isAway || error instanceof SilenceError;
 }
 
 /** The blob from a position on, also from a registry that knows no ranges. */
