@@ -7,6 +7,7 @@ export * from "./azureml/services.ts";
 export * from "./duration-histogram.ts";
 export * from "./frames.ts";
 export * from "./gateway-config.ts";
+export * from "./id-map.ts";
 export * from "./image-description.ts";
 export * from "./prometheus-text.ts";
 export * from "./request-metrics.ts";

@@ -1,5 +1,13 @@
 import { connect, type Socket } from "node:net";
-import { type Frame, FrameDecoder, FrameError, FrameKind, type ReplicaRoute, type RequestHead } from "@slipway/api";
+import {
+  type Frame,
+  FrameDecoder,
+  FrameError,
+  FrameKind,
+  IdMap,
+  type ReplicaRoute,
+  type RequestHead,
+} from "@slipway/api";
 import { FrameWriter } from "./frame-writer.ts";
 import type { Log } from "./log.ts";
 import {
@@ -50,7 +58,7 @@ export class ReplicaConnection {
   readonly replica: ReplicaRoute;
   readonly #log: Log;
   readonly #events: ReplicaEvents;
-  readonly #exchanges = new Map<number, Exchange>();
+  readonly #exchanges = new IdMap<Exchange>();
   #state: State = "waiting";
   #socket: Socket | undefined;
   #writer: FrameWriter | undefined;
@@ -228,7 +236,7 @@ export class ReplicaConnection {
   #onClose(writer: FrameWriter, cause: string): void {
     clearTimeout(this.#timer);
     writer.stop();
-    const lost = [...this.#exchanges];
+    const lost = [...this.#exchanges.entries()];
     const unwritten = new Set(writer.unwritten);
     this.#exchanges.clear();
     this.#writer = undefined;

@@ -28,6 +28,7 @@ export interface CallParts {
 export class ScoringCall implements Waiting, Exchange {
   readonly body: readonly Uint8Array[];
   readonly head: RequestHead;
+  ticket = 0;
   readonly #parts: CallParts;
   #replica: ReplicaConnection | undefined;
   #id = 0;

@@ -85,7 +85,11 @@ test("who came first is served first, whoever left in between", async () => {
   const route = fixture.route("digits", [scorer], { maxQueueWaitMs: 60_000 });
   const queue = new ServiceQueue(route);
   const served: number[] = [];
-  const waiting = [1, 2, 3, 4].map((n) => ({ assigned: () => served.push(n), refused: () => served.push(-n) }));
+  const waiting = [1, 2, 3, 4].map((n) => ({
+    ticket: 0,
+    assigned: () => served.push(n),
+    refused: () => served.push(-n),
+  }));
   for (const one of waiting) queue.join(one);
   const second = waiting[1];
   if (second !== undefined) queue.leave(second);

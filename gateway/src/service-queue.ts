@@ -1,4 +1,4 @@
-import type { ServiceRoute } from "@slipway/api";
+import { IdMap, type ServiceRoute } from "@slipway/api";
 import { queueFull, queueWaitOver, type Refusal, serviceNotFound, serviceUnavailable } from "./gateway-errors.ts";
 import type { ReplicaConnection } from "./replica-connection.ts";
 
@@ -8,6 +8,8 @@ const DID_NOT_WAKE = "it was asleep and its replica did not become ready in time
 
 /** A request that waits for a replica. One of the two is called, once, unless it leaves before. */
 export interface Waiting {
+  /** where it stands in the queue; the queue's own */
+  ticket: number;
   assigned(replica: ReplicaConnection): void;
   refused(refusal: Refusal): void;
 }
@@ -23,8 +25,9 @@ export class ServiceQueue {
   #turn = 0;
   #closed = false;
   #wake: () => void = () => {};
-  /** Oldest first; who left in between is deleted, which a Map does without moving the others. */
-  readonly #waiting = new Map<Waiting, NodeJS.Timeout>();
+  /** by ticket */
+  readonly #waiting = new IdMap<{ readonly waiting: Waiting; readonly timer: NodeJS.Timeout }>();
+  #lastTicket = 0;
 
   constructor(route: ServiceRoute) {
     this.#route = route;
@@ -62,7 +65,7 @@ export class ServiceQueue {
   close(): void {
     this.#closed = true;
     this.#replicas = [];
-    for (const [waiting] of this.#waiting) {
+    for (const { waiting } of [...this.#waiting.values()]) {
       this.leave(waiting);
       waiting.refused(serviceNotFound(this.#route.basePath));
     }
@@ -93,24 +96,25 @@ export class ServiceQueue {
       this.leave(waiting);
       waiting.refused(this.#waitedInVain(waitMs));
     }, waitMs);
-    this.#waiting.set(waiting, timer);
+    this.#lastTicket += 1;
+    waiting.ticket = this.#lastTicket;
+    this.#waiting.set(waiting.ticket, { waiting, timer });
     this.#wake();
   }
 
   /** The caller is gone. */
   leave(waiting: Waiting): void {
-    clearTimeout(this.#waiting.get(waiting));
-    this.#waiting.delete(waiting);
+    clearTimeout(this.#waiting.get(waiting.ticket)?.timer);
+    this.#waiting.delete(waiting.ticket);
   }
 
   /** Gives out what is free. Called when something may have become free. */
   pump(): void {
-    if (this.depth === 0) return;
-    for (const [waiting] of this.#waiting) {
+    for (let next = this.#waiting.oldest(); next !== undefined; next = this.#waiting.oldest()) {
       const replica = this.#freeReplica();
       if (replica === undefined) return;
-      this.leave(waiting);
-      waiting.assigned(replica);
+      this.leave(next.waiting);
+      next.waiting.assigned(replica);
     }
   }
 

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from "node:net";
-import { FRAME_PROTOCOL_VERSION, FrameKind, type ScorerConfig } from "@slipway/api";
+import { FRAME_PROTOCOL_VERSION, FrameKind, IdMap, type ScorerConfig } from "@slipway/api";
 import type { RequestHandler } from "./exchange.ts";
 import { type FrameConnection, frameConnection } from "./frame-connection.ts";
 import { decodeJson, decodeRequest, isFinal } from "./frame-message.ts";
@@ -66,7 +66,7 @@ function serve(
   handle: RequestHandler,
   closed: (error: Error | undefined) => void,
 ): FrameConnection {
-  const cancels = new Map<number, () => void>();
+  const cancels = new IdMap<() => void>();
   let greeted = false;
 
   const onRequest = (id: number, body: Uint8Array) => {

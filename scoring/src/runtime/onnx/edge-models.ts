@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { ScorerConfig } from "@slipway/api";
+import { IdMap, type ScorerConfig } from "@slipway/api";
 import type { ScorerLog } from "../../scorer-log.ts";
 import { answerJobs, type RunnableModel } from "./answer-jobs.ts";
 import { openModel } from "./model-session.ts";
@@ -62,7 +62,7 @@ export function edgeModels(
   log: ScorerLog,
   answered: (answers: readonly OnnxAnswer[], counted: RunCount) => void,
 ): EdgeModels {
-  const waiting = new Map<number, OnnxJob>();
+  const waiting = new IdMap<OnnxJob>();
   let scheduled = false;
   let longRuns = 0;
 

@@ -1,4 +1,4 @@
-import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
+import { type Cause, FrameKind, IdMap, type ScorerConfig } from "@slipway/api";
 import type { ScorerSettings } from "../../config.ts";
 import { answerCause } from "../../exchange.ts";
 import { encodeResponse } from "../../frame-message.ts";
@@ -22,7 +22,7 @@ interface Slot {
   phase: "starting" | "ready" | "failed";
   worker: OnnxWorker | undefined;
   /** handed over, and neither answered nor given up */
-  readonly current: Map<number, Pending>;
+  readonly current: IdMap<Pending>;
   /** until all answers are there, also of those that were given up */
   busy: boolean;
   readyAt: number | undefined;
@@ -42,7 +42,7 @@ export function onnxRuntime(
   onFatal: (cause: Cause) => void,
 ): Runtime {
   const slots = Array.from({ length: config.workers }, (_, index) => newSlot(`thread-${index + 1}`));
-  const waiting = new Map<number, Pending>();
+  const waiting = new IdMap<Pending>();
   const policy = batchPolicy();
   const version = String(config.revision);
   const batches = { count: 0, sum: 0 };
@@ -54,7 +54,7 @@ export function onnxRuntime(
   let later: NodeJS.Timeout | undefined;
   let edgeOpened: Promise<EdgeModels | undefined> | undefined;
   let edge: EdgeModels | undefined;
-  const atEdge = new Map<number, Pending>();
+  const atEdge = new IdMap<Pending>();
 
   // The models live in this process: memory that they took comes back only with its end.
   const guard = memoryGuard(config, log, () => [
@@ -104,7 +104,7 @@ export function onnxRuntime(
     dispatch();
   };
 
-  const answer = (from: Map<number, Pending>, answers: readonly OnnxAnswer[], counted: RunCount) => {
+  const answer = (from: IdMap<Pending>, answers: readonly OnnxAnswer[], counted: RunCount) => {
     batches.count += counted.runs;
     batches.sum += counted.requests;
     for (const { id, status, headers, body } of answers) {
@@ -148,7 +148,7 @@ export function onnxRuntime(
     for (const slot of slots) {
       if (slot.phase !== "ready" || slot.busy || waiting.size === 0) continue;
       const free = slots.filter(({ phase, busy }) => phase === "ready" && !busy).length;
-      const [oldest] = waiting.values();
+      const oldest = waiting.oldest();
       if (oldest === undefined) return;
       const costs = costsOf(models, oldest.call);
       const together = waitingFor(oldest.call.model, policy.limit(costs) * free);
@@ -291,7 +291,7 @@ function newSlot(name: string): Slot {
     delay: restartDelay(),
     phase: "starting",
     worker: undefined,
-    current: new Map(),
+    current: new IdMap(),
     busy: false,
     readyAt: undefined,
     restarts: 0,

@@ -1,4 +1,4 @@
-import { type Cause, FrameKind, type ScorerConfig } from "@slipway/api";
+import { type Cause, FrameKind, IdMap, type ScorerConfig } from "@slipway/api";
 import type { ScorerSettings } from "../../config.ts";
 import { answerCause } from "../../exchange.ts";
 import { isFinal } from "../../frame-message.ts";
@@ -27,7 +27,7 @@ export function pythonRuntime(
   log: ScorerLog,
 ): Runtime {
   const slots: readonly Slot[] = Array.from({ length: config.workers }, (_, index) => newSlot(`worker-${index + 1}`));
-  const waiting = new Map<number, Pending>();
+  const waiting = new IdMap<Pending>();
   let lastId = 0;
   let everReady = false;
   let isStopping = false;
@@ -116,14 +116,13 @@ export function pythonRuntime(
   };
 
   const dispatch = () => {
-    while (waiting.size > 0) {
+    for (let pending = waiting.oldest(); pending !== undefined; pending = waiting.oldest()) {
       const slot = leastBusy(slots);
       if (slot === undefined) return;
-      const [id, pending] = waiting.entries().next().value as [number, Pending];
-      waiting.delete(id);
+      waiting.delete(pending.id);
       if (slot.outstanding.size === 0) slot.movedAt = performance.now();
-      slot.outstanding.set(id, pending);
-      slot.worker?.send(id, FrameKind.REQUEST, pending.request.body);
+      slot.outstanding.set(pending.id, pending);
+      slot.worker?.send(pending.id, FrameKind.REQUEST, pending.request.body);
     }
   };
 

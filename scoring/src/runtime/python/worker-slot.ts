@@ -1,4 +1,4 @@
-import { type Cause, FrameKind } from "@slipway/api";
+import { type Cause, FrameKind, IdMap } from "@slipway/api";
 import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { PythonWorker } from "./python-worker.ts";
@@ -16,7 +16,7 @@ export interface Pending {
 /** A place for one worker process, which may be the third one there. */
 export interface Slot {
   readonly name: string;
-  readonly outstanding: Map<number, Pending>;
+  readonly outstanding: IdMap<Pending>;
   readonly delay: RestartDelay;
   phase: "starting" | "ready" | "failed" | "stopped";
   worker: PythonWorker | undefined;
@@ -44,7 +44,7 @@ const TELL_TAKEN_BYTES = 256 * 1024;
 export function newSlot(name: string): Slot {
   return {
     name,
-    outstanding: new Map(),
+    outstanding: new IdMap(),
     delay: restartDelay(),
     phase: "starting",
     worker: undefined,
