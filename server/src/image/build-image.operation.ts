@@ -1,14 +1,19 @@
 import type { EnvironmentRequest, EnvironmentService } from "../environment/index.ts";
 import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
-import { ownArchitecture } from "../platform/architecture.ts";
 import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
+import { assembleLayers } from "./assemble-layers.ts";
 import { azuremlImport } from "./azureml-import.ts";
+import type { BaseResolver } from "./base-image.ts";
+import { findBase, type Standing } from "./find-base.ts";
 import type { Image, ImagePlan, ImageState } from "./image.ts";
+import { architectureOf } from "./image-architecture.ts";
 import { type InputReaders, planImage } from "./image-inputs.ts";
-import { codeLayer, environmentLayer, type ImageLayer, type LayerDependencies, modelLayer } from "./image-layers.ts";
+import type { ImageLayer, LayerDependencies } from "./image-layers.ts";
 import { writeManifest } from "./image-manifest.ts";
 import type { ImageProofs } from "./image-proofs.ts";
+import type { RebuildInput } from "./rebuild-image.ts";
+import type { RuntimeTrees } from "./runtime-tree.ts";
 
 export const IMAGE_BUILD = "image.build";
 
@@ -16,11 +21,15 @@ export interface BuildImageInput {
   /** `name:version` */
   readonly imageId: string;
   readonly linkSecret: string;
+  readonly rebuild?: RebuildInput;
 }
 
 export interface BuildImageState {
   readonly plan: ImagePlan;
   readonly environment: BuiltEnvironment | null;
+  /** null: the image stands on nothing, for the reason in `missing` */
+  readonly standing: Standing | null;
+  readonly missing: string;
   readonly layers: readonly ImageLayer[];
   readonly digest: string;
 }
@@ -37,6 +46,8 @@ export interface BuiltEnvironment {
 export interface BuildImageDependencies extends InputReaders, LayerDependencies {
   readonly environments: EnvironmentService;
   readonly folders: AppFolders;
+  readonly bases: BaseResolver;
+  readonly runtimes: RuntimeTrees;
   readonly proofs: ImageProofs;
 }
 
@@ -56,7 +67,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
 
   return defineOperation<BuildImageInput, BuildImageState>({
     kind: IMAGE_BUILD,
-    version: 1,
+    version: 2,
     steps: [
       {
         name: "check inputs",
@@ -64,7 +75,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         async run(context) {
           const image = await imageOf(context);
           await store.setState(context.workspaceId, image.id, "Running", null);
-          const plan = await planImage(deps, image);
+          const plan = context.input.rebuild?.plan ?? (await planImage(deps, image));
           for (const line of sayInputs(image, plan)) context.say(line);
           return { plan };
         },
@@ -85,7 +96,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const plan = need(context.state, "plan");
           if (plan.runtime === "onnx") return { environment: null };
           const { root } = await folders.layOut(plan, context.signal);
-          const request = await environmentRequest(plan, root);
+          const request = context.input.rebuild?.environmentRequest ?? (await environmentRequest(plan, root));
           const prepared = await environments.prepare(request, context);
           context.say(
             `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages.`,
@@ -98,10 +109,37 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         },
       },
       {
+        name: "find base",
+        timeoutMs: 30 * MINUTE_MS,
+        async run(context) {
+          const image = await imageOf(context);
+          const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
+          const found = await findBase(
+            deps,
+            {
+              ...{ image, architecture, plan: need(context.state, "plan") },
+              pythonVersion: context.state.environment?.pythonVersion,
+              refresh: context.input.rebuild !== undefined,
+            },
+            context,
+          );
+          if ("missing" in found) {
+            context.say(
+              `Warning: the image has no base, so it runs as a process only, not in containers. ${found.missing}`,
+            );
+            return { standing: null, ...found };
+          }
+          context.say(`Base ${found.base.reference}: ${found.base.digest.slice(0, 19)}.`);
+          return { standing: found };
+        },
+      },
+      {
         name: "assemble layers",
         timeoutMs: 60 * MINUTE_MS,
         async run(context) {
-          const layers = await assembleLayers(deps, need(context.state, "plan"), context);
+          const { environment = null, standing = null } = context.state;
+          const inputs = { image: await imageOf(context), plan: need(context.state, "plan"), environment, standing };
+          const layers = await assembleLayers(deps, inputs, context.signal);
           for (const layer of layers) {
             context.say(`Layer ${layer.title}: ${layer.digest.slice(0, 19)}${layer.reused ? ", unchanged" : ""}.`);
           }
@@ -113,12 +151,11 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         timeoutMs: MINUTE_MS,
         async run(context) {
           const image = await imageOf(context);
-          const written = await writeManifest(
-            registry,
-            image,
-            need(context.state, "plan"),
-            need(context.state, "layers"),
-          );
+          const written = await writeManifest(registry, image, need(context.state, "plan"), {
+            ...architectureOf(image.targetRuntime.targetArchitecture),
+            base: context.state.standing?.base ?? null,
+            layers: need(context.state, "layers"),
+          });
           const repository = { workspaceId: context.workspaceId, name: image.name };
           await registry.tagManifest(repository, String(image.version), written.manifest, written.contents);
           return { digest: written.manifest.digest };
@@ -139,19 +176,20 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         timeoutMs: MINUTE_MS,
         async run(context) {
           const image = await imageOf(context);
-          const { environment = null } = context.state;
+          const { environment = null, standing = null } = context.state;
+          const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
           const digest = need(context.state, "digest");
           const ready = await store.markReady(context.workspaceId, image.id, {
             digest,
             contentKey: folders.key(need(context.state, "plan")),
-            properties: { ...image.properties, ...environmentProperties(environment) },
+            properties: { ...image.properties, ...environmentProperties(environment), ...baseProperty(context) },
             built: {
               plan: need(context.state, "plan"),
               environmentRoot: environment?.root ?? null,
               environmentRequest: environment?.request ?? null,
               lockDigest: environment?.lockDigest ?? null,
-              architecture: ownArchitecture(),
-              base: null,
+              architecture,
+              base: standing && { reference: standing.base.reference, digest: standing.base.digest },
             },
           });
           if (!ready) throw operationCancelled();
@@ -191,17 +229,10 @@ async function environmentRequest(plan: ImagePlan, appRoot: string): Promise<Env
   };
 }
 
-/** In the order in which they change: what changes least lies lowest. A base and a runtime layer will come first. */
-async function assembleLayers(deps: BuildImageDependencies, plan: ImagePlan, context: Context): Promise<ImageLayer[]> {
-  const { environment } = context.state;
-  const layers: ImageLayer[] = [];
-  if (environment) layers.push(await environmentLayer(deps, environment, context.signal));
-  for (const model of plan.models) layers.push(await modelLayer(deps, model, context.signal));
-  if (plan.runtime === "python") {
-    const { root } = await deps.folders.layOut(plan, context.signal);
-    layers.push(await codeLayer(deps, { root, key: deps.folders.key(plan) }, context.signal));
-  }
-  return layers;
+function baseProperty({ state }: Context): Record<string, string> {
+  const { standing, missing } = state;
+  if (standing) return { "slipway.base": `${standing.base.reference}@${standing.base.digest}` };
+  return { "slipway.base": `none: ${missing ?? ""}` };
 }
 
 function environmentProperties(environment: BuiltEnvironment | null): Record<string, string> {
@@ -216,10 +247,9 @@ function environmentProperties(environment: BuiltEnvironment | null): Record<str
 function* sayInputs(image: Image, plan: ImagePlan): Iterable<string> {
   yield `Building ${image.id} from ${plan.models.map((model) => model.id).join(", ") || "no model"}${plan.driver === null ? "; the ONNX runtime needs no script" : ` and ${plan.driver}`}.`;
   const { targetArchitecture, properties } = image.targetRuntime;
-  if (!targetArchitecture.toLowerCase().startsWith(ownArchitecture())) {
-    yield `Warning: built for ${ownArchitecture()}, the architecture of this machine, not for ${targetArchitecture}.`;
-  }
-  if (properties.baseImage) yield `Warning: the base image ${String(properties.baseImage)} is not used.`;
+  const { architecture, exact } = architectureOf(targetArchitecture);
+  if (!exact)
+    yield `Warning: built for ${architecture}, the architecture of this machine, not for ${targetArchitecture}.`;
   if (properties.installCuda) yield "Warning: CUDA is not installed into images.";
 }
 

@@ -4,7 +4,7 @@ import type { EnvironmentService } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 import type { AppFolders } from "./app-folder.ts";
 import { type BuiltImage, type Image, modelFolder } from "./image.ts";
-import { imageVariables } from "./image-manifest.ts";
+import { imageVariables } from "./image-settings.ts";
 
 /** Longer than any repair of a removed folder takes; a deploy must not wait for ever. */
 const REPAIR_MS = 30 * 60_000;

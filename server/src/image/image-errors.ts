@@ -26,6 +26,21 @@ export const imageInUse = (id: string, users: readonly string[]) =>
     message: `The image ${id} is used by ${users.join(", ")}. Delete or update ${users.length === 1 ? "it" : "them"} first.`,
   });
 
+/** Somebody wants to look into an image that has no content (yet). */
+export const imageNotBuilt = (id: string, state: ImageState) =>
+  new AppError({
+    code: "ImageNotBuilt",
+    kind: "conflict",
+    message: `The image ${id} is not built: its state is ${state}. ${state === "NotStarted" || state === "Running" ? "Wait for its build to end." : `\`slipway image logs ${id}\` says why.`}`,
+  });
+
+export const codeFileNotFound = (id: string, path: string) =>
+  new AppError({
+    code: "CodeFileNotFound",
+    kind: "notFound",
+    message: `path: ${shown(path)} is not among the files of the image ${id}. \`slipway image show ${id} --output json\` names all.`,
+  });
+
 export const proofNotFound = (id: string, type: string) =>
   new AppError({
     code: "ProofNotFound",
@@ -111,3 +126,18 @@ export const archiveMemberConflict = (member: string) =>
     "ArchiveMemberConflict",
     `${shown(member)} is a file in one place of the uploaded code and a folder in another. Rename one of them.`,
   );
+
+export const nodeNotAvailable = (name: string, version: string, reason: string) =>
+  new AppError({
+    code: "NodeNotAvailable",
+    kind: "unavailable",
+    message: `The program that runs in images, ${name} ${version}, could not be fetched: ${reason}. Check the registry and proxy in npm's settings (npm config list), or install the package ${name} beside Slipway.`,
+  });
+
+export const onnxRuntimeNotInstalled = () =>
+  new AppError({
+    code: "OnnxRuntimeNotInstalled",
+    kind: "unavailable",
+    message:
+      "ONNX Runtime is not installed here, so it cannot be put into the image. Install it with ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node.",
+  });

@@ -1,22 +1,28 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { createGzip } from "node:zlib";
+import { imagePaths } from "@slipway/api";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { type Layer, mediaTypes, planTar, type Registry, readTar, withFolders } from "../registry/index.ts";
 import { codeFiles } from "./app-folder.ts";
+import type { ResolvedBase } from "./base-image.ts";
+import { addConfigurationLayer, type ConfigurationMembers, membersKey } from "./configuration-layer.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
 import type { ImageStore } from "./image-store.ts";
+import type { RuntimeTree } from "./runtime-tree.ts";
 
-/** Where things lie in the image's file system. Scripts of v1 know the first by heart. */
-export const APP_ROOT = "var/azureml-app";
-export const ENVIRONMENT_ROOT = "opt/env";
+/** In the image's file system, as members of a tar are named. */
+const APP_ROOT = imagePaths.appRoot.slice(1);
+const ENVIRONMENT_ROOT = imagePaths.environment.slice(1);
+const RUNTIME_ROOT = imagePaths.runtime.slice(1);
 
-/** The interpreter is the runtime layer's, so the file that leads to this machine's one is left out, as links to it are. */
-const NOT_IN_IMAGE = ["pyvenv.cfg"];
+/**
+ * What would lead to this machine: the interpreter is the base's, and the record of a tree says which release of Python made it.
+ */
+const NOT_IN_IMAGE = ["pyvenv.cfg", "environment.json"];
 
-export type LayerKind = "environment" | "model" | "code";
+export type LayerKind = "base" | "runtime" | "environment" | "model" | "code" | "configuration";
 
 export interface ImageLayer {
   readonly kind: LayerKind;
@@ -32,6 +38,33 @@ export interface LayerDependencies {
   readonly blobs: BlobStore;
 }
 
+/** The layers of the base, as they are. */
+export function baseLayers(base: ResolvedBase): ImageLayer[] {
+  return base.layers.map(({ digest }) => ({ kind: "base", title: `base ${base.reference}`, digest, reused: true }));
+}
+
+/** Programs of Slipway's own, as plain tar that is made again from its tree. */
+export async function runtimeLayer(
+  deps: LayerDependencies,
+  title: string,
+  tree: RuntimeTree,
+  signal: AbortSignal,
+): Promise<ImageLayer> {
+  return once(deps, "runtime", title, `runtime:${tree.key}`, () =>
+    deps.registry.addTreeLayer({ root: tree.root, at: RUNTIME_ROOT, leaveOut: [] }, signal),
+  );
+}
+
+export async function configurationLayer(
+  deps: LayerDependencies,
+  members: ConfigurationMembers,
+  signal: AbortSignal,
+): Promise<ImageLayer> {
+  return once(deps, "configuration", "configuration", `configuration:${membersKey(members)}`, () =>
+    addConfigurationLayer(deps, members, signal),
+  );
+}
+
 /**
  * The environment, as plain tar, hashed in a thread and never stored: for scikit-learn (217 MB, 4,600 files) that takes a third of
  * a second, gzip over two cores 1.4 s and 70 MB of disk (measured); a pull makes it again from the tree.
@@ -42,7 +75,7 @@ export async function environmentLayer(
   signal: AbortSignal,
 ): Promise<ImageLayer> {
   const title = `environment ${environment.id.slice(0, 12)}`;
-  return once(deps, "environment", title, `environment:${environment.id}`, () =>
+  return once(deps, "environment", title, `environment-2:${environment.id}`, () =>
     deps.registry.addTreeLayer({ root: environment.root, at: ENVIRONMENT_ROOT, leaveOut: NOT_IN_IMAGE }, signal),
   );
 }
@@ -62,13 +95,16 @@ export async function modelLayer(
   return once(deps, "model", `model ${model.id}`, content, () => deps.registry.addFilesLayer(files, signal));
 }
 
-/** Driver and user's code, compressed and stored: small, and the only layer that a change of score.py makes anew. */
+/**
+ * Driver and user's code: small, and the only layer that a change of score.py makes anew. Not compressed, as no layer of ours is:
+ * what zlib makes of the same bytes is not the same on every processor and in every release.
+ */
 export async function codeLayer(
   deps: LayerDependencies,
   app: { readonly root: string; readonly key: string },
   signal: AbortSignal,
 ): Promise<ImageLayer> {
-  return once(deps, "code", "code", `code:${app.key}`, async () => {
+  return once(deps, "code", "code", `code-tar:${app.key}`, async () => {
     const entries = await Promise.all(
       (await codeFiles(app.root)).map(async (path) => {
         const { size, mode } = await stat(join(app.root, path));
@@ -81,21 +117,10 @@ export async function codeLayer(
         };
       }),
     );
-    const diff = createHash("sha256");
-    const tar = Readable.from(hashed(readTar(await planTar(withFolders(entries))), diff));
-    const gzip = createGzip({ level: 6 });
-    tar.on("error", (error) => gzip.destroy(error));
-    const { digest, sizeBytes } = await deps.blobs.put(tar.pipe(gzip), { signal });
-    const diffId = `sha256:${diff.digest("hex")}`;
-    return deps.registry.addStoredLayer({ digest, diffId, mediaType: mediaTypes.layerGzip, sizeBytes });
+    const tar = Readable.from(readTar(await planTar(withFolders(entries))));
+    const { digest, sizeBytes } = await deps.blobs.put(tar, { signal });
+    return deps.registry.addStoredLayer({ digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes });
   });
-}
-
-async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncIterable<Uint8Array> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
 }
 
 /** Makes a layer only if none was made from the same content before. */

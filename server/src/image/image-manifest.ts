@@ -1,25 +1,35 @@
-import { ownArchitecture } from "../platform/architecture.ts";
+import { imagePaths } from "@slipway/api";
 import { type Descriptor, type Layer, mediaTypes, type Registry } from "../registry/index.ts";
-import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
-import { APP_ROOT, ENVIRONMENT_ROOT, type ImageLayer } from "./image-layers.ts";
+import type { ResolvedBase } from "./base-image.ts";
+import type { Image, ImagePlan } from "./image.ts";
+import type { ImageLayer } from "./image-layers.ts";
+import { imageAnnotations, imageSettings, imageVariables } from "./image-settings.ts";
 
 export interface WrittenManifest {
   readonly manifest: Descriptor;
   readonly contents: readonly Descriptor[];
 }
 
+export interface ImageParts {
+  readonly architecture: string;
+  readonly base: ResolvedBase | null;
+  /** lowest first */
+  readonly layers: readonly ImageLayer[];
+}
+
 /**
- * Writes config and manifest of the OCI image specification. Nothing in them depends on when or where the build ran but the
- * image's own name and creation time, so a repeated step writes the same bytes.
+ * Writes config and manifest of the OCI image specification. Nothing in them tells when, where or under which version the build
+ * ran: the same inputs give the same digest on every machine and day. When it was is in the image's row and in its provenance.
  */
 export async function writeManifest(
   registry: Registry,
   image: Image,
   plan: ImagePlan,
-  layers: readonly ImageLayer[],
+  parts: ImageParts,
 ): Promise<WrittenManifest> {
+  const { layers, base } = parts;
   const found = await Promise.all(layers.map((layer) => layerOf(registry, layer)));
-  const config = await registry.putDocument(mediaTypes.config, imageConfig(image, plan, found));
+  const config = await registry.putDocument(mediaTypes.config, imageConfig(image, plan, parts, found));
   const described = found.map(({ layer, kind, title }) => ({
     mediaType: layer.mediaType,
     digest: layer.digest,
@@ -32,9 +42,7 @@ export async function writeManifest(
     config,
     layers: described,
     annotations: {
-      "org.opencontainers.image.title": image.name,
-      "org.opencontainers.image.version": String(image.version),
-      "org.opencontainers.image.created": image.createdAt,
+      ...imageAnnotations(image, base),
       "dev.slipway.layers": [...new Set(layers.map((layer) => layer.kind))].join(","),
     },
   });
@@ -50,46 +58,38 @@ async function layerOf(registry: Registry, { digest, kind, title }: ImageLayer) 
 function imageConfig(
   image: Image,
   plan: ImagePlan,
+  { architecture, base }: ImageParts,
   layers: readonly { readonly layer: Layer; readonly title: string }[],
 ) {
-  const variables = imageVariables(image, plan, `/${APP_ROOT}`);
+  const { variant } = base?.platform ?? {};
   return {
-    created: image.createdAt,
-    architecture: ownArchitecture(),
+    architecture,
+    ...(variant !== undefined && { variant }),
     os: "linux",
-    config: { Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`), WorkingDir: `/${APP_ROOT}` },
+    config: base === null ? withoutBase(image, plan) : withBase(image, plan, base),
     rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => layer.diffId) },
-    history: layers.map(({ title }) => ({ created: image.createdAt, created_by: `slipway: ${title}` })),
+    history: layers.map(({ title }) => ({ created_by: `slipway: ${title}` })),
   };
 }
 
-/** What the driver finds set before it is imported; the user's own variables do not reach over ours. */
-export function imageVariables(image: Image, plan: ImagePlan, appRoot: string): Record<string, string> {
-  const models = modelDirectory(plan.models);
+/** There is nothing to start in such an image; a target lays it out. */
+function withoutBase(image: Image, plan: ImagePlan) {
+  return { Env: pairs(imageVariables(image, plan, imagePaths.appRoot)), WorkingDir: imagePaths.appRoot };
+}
+
+function withBase(image: Image, plan: ImagePlan, base: ResolvedBase) {
+  const settings = imageSettings(image, plan, base);
   return {
-    ...image.environmentVariables,
-    AML_APP_ROOT: appRoot,
-    ...(models === undefined ? {} : { AZUREML_MODEL_DIR: `${appRoot}/${models}` }),
+    User: settings.user,
+    ExposedPorts: Object.fromEntries(settings.exposedPorts.map((port) => [port, {}])),
+    Env: pairs(settings.env),
+    Entrypoint: settings.entrypoint,
+    WorkingDir: settings.workingDirectory,
+    Labels: settings.labels,
+    Healthcheck: settings.healthcheck,
   };
 }
 
-/** The layers as the Dockerfile that would make them; for people, nothing is built from it. */
-export function dockerfileOf(image: Image, plan: ImagePlan): string {
-  const lines = [
-    `# ${image.id}: what its layers hold, written as a Dockerfile.`,
-    "# Base and runtime (operating system, Python, scorer) are not layers of this image: the target brings them.",
-    "FROM scratch",
-  ];
-  if (plan.runtime === "python") lines.push(`COPY environment/ /${ENVIRONMENT_ROOT}/`);
-  for (const model of plan.models) {
-    const folder = `/${APP_ROOT}/azureml-models/${model.name}/${model.version}/`;
-    lines.push(`COPY models/${model.name}/${model.version}/ ${folder}`);
-  }
-  if (plan.runtime === "python") lines.push(`COPY code/ /${APP_ROOT}/`);
-  for (const [name, value] of Object.entries(imageVariables(image, plan, `/${APP_ROOT}`))) {
-    lines.push(`ENV ${name}=${JSON.stringify(value).replaceAll("$", "\\$")}`);
-  }
-  lines.push(`WORKDIR /${APP_ROOT}`);
-  if (plan.driver !== null) lines.push(`# The scorer loads ${plan.driver}.`);
-  return `${lines.join("\n")}\n`;
+function pairs(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 }

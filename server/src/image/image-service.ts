@@ -11,11 +11,12 @@ import { type BuildImageInput, IMAGE_BUILD } from "./build-image.operation.ts";
 import { checkImageRequest } from "./check-image-request.ts";
 import type { Image, ImageReader, ImageRequest, ImageUsers } from "./image.ts";
 import { bundleOf } from "./image-bundle.ts";
+import { dockerfileOf } from "./image-dockerfile.ts";
 import { imageInUse, imageNotFound, imageNotReady } from "./image-errors.ts";
 import { checkRequest, type InputReaders } from "./image-inputs.ts";
-import { dockerfileOf } from "./image-manifest.ts";
 import { createImageStore, type ImageFilter, type NewImage, type StoredImage } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
+import { type RebuildInput, rebuildOf, rebuiltImage } from "./rebuild-image.ts";
 
 export interface ImageServiceDependencies<Tables extends ImageTables> extends InputReaders {
   readonly database: Kysely<Tables>;
@@ -40,6 +41,13 @@ export interface ImageChanges {
 }
 
 export interface ImageService extends ImageReader {
+  /**
+   * Makes the next version of an image from the same inputs, on what its base is today.
+   *
+   * @param options.upgrade packages are resolved anew; otherwise the lock stays
+   * @throws {AppError} ImageNotFound
+   */
+  rebuild(workspaceId: string, id: string, options: { readonly upgrade: boolean }): Promise<Image>;
   list(workspaceId: string, filter: ImageFilter): Promise<StoredImage[]>;
   /** @throws {AppError} ImageNotFound */
   update(workspaceId: string, id: string, changes: ImageChanges): Promise<Image>;
@@ -73,6 +81,22 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
     return imageLocation(deps.registryHost, workspace?.name ?? "", image.name, String(image.version));
   }
 
+  /** The row and its build, in one transaction. */
+  async function start(image: NewImage, rebuild?: RebuildInput): Promise<StoredImage> {
+    const { workspaceId, name, linkSecret, operationId } = image;
+    const version = await store.transaction(async (transaction) => {
+      const next = await store.nextVersion(transaction, workspaceId, name);
+      await store.insert(transaction, image, next);
+      const imageId = `${name}:${next}`;
+      const input: BuildImageInput = { imageId, linkSecret, ...(rebuild && { rebuild }) };
+      const queue = `image:${workspaceId}:${imageId}`;
+      await runner.enqueue({ id: operationId, workspaceId, kind: IMAGE_BUILD, input, queue }, transaction);
+      return next;
+    });
+    runner.wake();
+    return get(workspaceId, `${name}:${version}`);
+  }
+
   return {
     get,
     location,
@@ -81,17 +105,13 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
     async create(workspaceId, request: ImageRequest) {
       const image = newImage(workspaceId, checkImageRequest(request), deps.clock);
       await checkRequest(deps, image);
-      const version = await store.transaction(async (transaction) => {
-        const next = await store.nextVersion(transaction, workspaceId, image.name);
-        await store.insert(transaction, image, next);
-        const imageId = `${image.name}:${next}`;
-        const input: BuildImageInput = { imageId, linkSecret: image.linkSecret };
-        const queue = `image:${workspaceId}:${imageId}`;
-        await runner.enqueue({ id: image.operationId, workspaceId, kind: IMAGE_BUILD, input, queue }, transaction);
-        return next;
-      });
-      runner.wake();
-      return get(workspaceId, `${image.name}:${version}`);
+      return start(image);
+    },
+
+    async rebuild(workspaceId, id, { upgrade }) {
+      const image = await get(workspaceId, id);
+      const built = await store.findBuilt(workspaceId, id);
+      return start(rebuiltImage(image, deps.clock), rebuildOf(built, upgrade ? newUuid() : undefined));
     },
 
     async update(workspaceId, id, changes) {
@@ -137,7 +157,7 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
       const image = await linked(linkSecret);
       const built = await store.findBuilt(image.workspaceId, image.id);
       if (built === undefined) return `# ${image.id} is not built: its state is ${image.state}.\n`;
-      return dockerfileOf(image, built.plan);
+      return dockerfileOf(image, built);
     },
   };
 }

@@ -21,9 +21,18 @@ import { openSqlite } from "../platform/database/sqlite.ts";
 import { newHexId } from "../platform/ids.ts";
 import { silentLog } from "../platform/log.ts";
 import { detectIsolation } from "../platform/sandbox.ts";
-import { createRegistry, type RegistryTables, registryMigration, registryPushMigration } from "../registry/index.ts";
+import {
+  createRegistry,
+  type RegistryTables,
+  registryMigration,
+  registryNamespace,
+  registryPushMigration,
+} from "../registry/index.ts";
+import { createRemoteRegistries } from "../registry/remote/index.ts";
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { createAppFolders } from "./app-folder.ts";
+import { createBaseResolver } from "./base-resolver.ts";
+import { type BaseTables, baseMigration } from "./base-tables.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
 import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
@@ -31,14 +40,18 @@ import { createImageProofs } from "./image-proofs.ts";
 import { createImageService } from "./image-service.ts";
 import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
+import { createRuntimeTrees } from "./runtime-tree.ts";
 
 type Tables = ArtifactTables &
+  BaseTables &
   EnvironmentContentsTables &
   ImageTables &
   ModelTables &
   OperationTables &
   RegistryTables &
   WorkspaceTables;
+
+const REGISTRY_HOST = "slipway.test:8443";
 
 export type ImageTestRoom = Awaited<ReturnType<typeof openImageTestRoom>>;
 
@@ -57,6 +70,7 @@ export async function openImageTestRoom(
     "5a": registryPushMigration,
     "6": imageMigration,
     "6a": environmentContentsMigration,
+    "6b": baseMigration,
   });
   const clock = systemClock;
   const blobs = await openFileBlobStore(join(folder, "blobs"));
@@ -84,14 +98,28 @@ export async function openImageTestRoom(
   const folders = createAppFolders(join(folder, "images"), blobs);
   const store = createImageStore(database);
   const proofs = createImageProofs({ database, blobs, registry, version: "0.1.0" });
-  const build = buildImageOperation({ store, registry, blobs, folders, environments, proofs, artifacts, models });
+  const bases = createBaseResolver({
+    ...{ database, clock, blobs, registry },
+    // Only what tests put into the built-in registry is found, and that nothing else is there is known at once.
+    remote: createRemoteRegistries({ clock, env: { HTTPS_PROXY: "http://127.0.0.1:9" } }),
+    registryHost: REGISTRY_HOST,
+    findNamespace: async () => ({ id: workspace.id, namespace: registryNamespace(workspace.name) }),
+  });
+  const runtimes = createRuntimeTrees({
+    folder: join(folder, "runtimes"),
+    cacheFolder: join(tmpdir(), "slipway-test-node"),
+    env: process.env,
+  });
+  const build = buildImageOperation({
+    ...{ store, registry, blobs, folders, environments, bases, runtimes, proofs, artifacts, models },
+  });
   const operations = createOperationStore(database, clock);
   const runner = createOperationRunner(operations, [build], silentLog);
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
     usersOf: async () => users,
     findWorkspace: workspaces.byId,
-    registryHost: "slipway.test:8443",
+    registryHost: REGISTRY_HOST,
   });
 
   /** Uploads a file as a client does, and gives its address. */
