@@ -40,6 +40,13 @@ export const Config = Type.Object(
       description:
         "An exception in run() answers 500 as in v1 instead of 424. The old client then repeats the request three times.",
     }),
+    registryQuota: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description:
+          "GiB that clients may push to the registry of one workspace; as much as the disk takes if not given. What Slipway builds does not count.",
+      }),
+    ),
     cacheFolder: Type.Optional(
       Type.String({
         description: "Folder for downloaded packages, shared by installations; ~/.cache/slipway if not given.",
@@ -86,9 +93,12 @@ export function dataLayout(dataFolder: string) {
     tls: at("tls"),
     blobs: at("blobs"),
     uploads: at("uploads"),
+    registryUploads: at("registry-uploads"),
     environments: at("environments"),
     tools: at("tools"),
     images: at("images"),
+    /** the programs that images bring along */
+    runtimes: at("runtimes"),
     run: at("run"),
     gateway: at("gateway"),
     gatewayConfig: at("gateway", "gateway.json"),

@@ -15,7 +15,14 @@ import {
   type UploadService,
 } from "./artifact/index.ts";
 import { unsupportedRoutes } from "./compatibility.ts";
-import { type ImageService, imageLinkRoutes, imageRoutes, toWireImage } from "./image/index.ts";
+import {
+  type ImageInspector,
+  type ImageService,
+  imageContentsRoutes,
+  imageLinkRoutes,
+  imageRoutes,
+  toWireImage,
+} from "./image/index.ts";
 import { type ModelService, modelRoutes, toEmbeddedWireModel } from "./model/index.ts";
 import { type OperationRoutesDependencies, operationRoutes } from "./operation/index.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -28,13 +35,20 @@ import {
   resourceManagerEnvelope,
 } from "./platform/http/error-handler.ts";
 import type { Log } from "./platform/log.ts";
-import { type RegistryDependencies, registryRoutes } from "./registry/index.ts";
+import {
+  collectionRoutes,
+  type RegistryAccounts,
+  type RegistryDependencies,
+  registryAccountRoutes,
+  registryRoutes,
+} from "./registry/index.ts";
 import { type ServiceRoutesDependencies, serviceRoutes } from "./service/index.ts";
 import {
   discoveryRoutes,
   findWorkspaceFromPath,
   resourceManagerRoutes,
   WORKSPACE_PATH,
+  type Workspace,
   type WorkspaceService,
   workspaceResourceId,
   workspaceRoutes,
@@ -50,13 +64,15 @@ export interface HttpDependencies {
   readonly tokens: TokenIssuer;
   readonly principals: PrincipalService;
   readonly workspaces: WorkspaceService;
-  readonly registryCredentials: Parameters<typeof workspaceRoutes>[1]["registryCredentials"];
+  readonly registryAccounts: RegistryAccounts;
   readonly artifacts: ArtifactService;
   readonly uploads: UploadService;
   readonly addresses: UploadAddresses;
   readonly models: ModelService;
   readonly images: ImageService;
+  readonly inspector: ImageInspector;
   readonly registry: RegistryDependencies;
+  readonly collectionRunner: Parameters<typeof collectionRoutes>[1]["runner"];
   readonly operations: OperationRoutesDependencies;
   readonly services: Pick<ServiceRoutesDependencies, "services" | "credentials">;
 }
@@ -70,7 +86,7 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
     workspaces,
     publicUrl,
     tenantId: deps.tokens.tenantId,
-    registryCredentials: deps.registryCredentials,
+    registryCredentials: (workspace: Workspace) => ifEnabled(deps.registryAccounts, workspace),
   };
 
   // Without a token: what comes before it, and addresses that are credentials themselves.
@@ -81,6 +97,8 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
   registryRoutes(app, deps.registry);
   await app.register(async (scope) => installationRoutes(scope as HttpApp, deps.facts), { prefix: "/slipway/v1" });
 
+  const operationUrl = (workspace: Workspace, id: string) =>
+    `${publicUrl}/modelmanagement/v1.0${workspaceResourceId(workspace)}/operations/${id}`;
   const guarded = (prefix: string, envelope: ErrorEnvelope, routes: (scope: HttpApp) => void) =>
     app.register(
       async (scope) => {
@@ -97,8 +115,15 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
       routes(scope);
     });
 
-  await guarded("", resourceManagerEnvelope, (scope) => resourceManagerRoutes(scope, workspaceDeps));
+  await guarded("", resourceManagerEnvelope, (scope) => {
+    resourceManagerRoutes(scope, workspaceDeps);
+    registryAccountRoutes(scope, { accounts: deps.registryAccounts, workspaces, publicUrl });
+  });
   await guarded("/slipway/v1", resourceManagerEnvelope, (scope) => accessRoutes(scope, deps));
+  await inWorkspace("/slipway/v1", modelManagementEnvelope, (scope) => imageContentsRoutes(scope, deps));
+  await inWorkspace("/slipway/v1", resourceManagerEnvelope, (scope) =>
+    collectionRoutes(scope, { runner: deps.collectionRunner, operationUrl }),
+  );
   await inWorkspace("", resourceManagerEnvelope, (scope) => {
     workspaceRoutes(scope, workspaceDeps);
     unsupportedRoutes(scope);
@@ -112,14 +137,18 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
     serviceRoutes(scope, {
       ...deps.services,
       imageDetails: imageDetails(deps),
-      operationUrl: (workspace, id) =>
-        `${publicUrl}/modelmanagement/v1.0${workspaceResourceId(workspace)}/operations/${id}`,
+      operationUrl,
     });
   });
   for (const area of ["/environment/v1.0", "/environment/v2.0", "/rp/workspaces", "/history/v1.0", "/data/v1.0"]) {
     await inWorkspace(area, modelManagementEnvelope, unsupportedRoutes);
   }
   return app;
+}
+
+/** What the workspace's keys say of its registry: nothing while its user is switched off. */
+async function ifEnabled(accounts: RegistryAccounts, workspace: Workspace) {
+  return (await accounts.isEnabled(workspace)) ? accounts.adminUser(workspace) : undefined;
 }
 
 /** A service shows its image with the models in it; one that was deleted since is left out. */

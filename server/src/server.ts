@@ -15,15 +15,18 @@ import {
 import { createArtifactService, createUploadAddresses, openUploads } from "./artifact/index.ts";
 import { computeTargets } from "./compute/index.ts";
 import { type Config, dataLayout } from "./config.ts";
-import { createEnvironmentService, type EnvironmentService } from "./environment/index.ts";
+import { createEnvironmentService, defaultCacheFolder, type EnvironmentService } from "./environment/index.ts";
 import { buildHttpApp } from "./http-app.ts";
 import {
   buildImageOperation,
   buildLogUrl,
   createAppFolders,
+  createBaseResolver,
+  createImageInspector,
   createImageProofs,
   createImageService,
   createImageStore,
+  createRuntimeTrees,
   describeImageBuild,
   IMAGE_BUILD,
   type ImageService,
@@ -38,12 +41,24 @@ import { detectCgroups } from "./platform/cgroup.ts";
 import { systemClock } from "./platform/clock.ts";
 import { migrateToLatest } from "./platform/database/migrate.ts";
 import { openSqlite } from "./platform/database/sqlite.ts";
-import { AppError } from "./platform/errors.ts";
+import { AppError, ifFound } from "./platform/errors.ts";
 import { type ExclusiveLock, tryLock } from "./platform/exclusive-lock.ts";
 import { newSecret, newUuid } from "./platform/ids.ts";
 import type { Log } from "./platform/log.ts";
 import { detectIsolation } from "./platform/sandbox.ts";
-import { createRegistry, registryNamespace } from "./registry/index.ts";
+import {
+  collectGarbageOperation,
+  createCollectionSchedule,
+  createGarbageStore,
+  createRegistry,
+  createRegistryAccounts,
+  describeCollection,
+  GARBAGE_COLLECTION,
+  openBlobUploads,
+  type Repository,
+  registryNamespace,
+} from "./registry/index.ts";
+import { createRemoteRegistries } from "./registry/remote/index.ts";
 import { createSecretBox, createSecretStore, loadKeyFile } from "./secret/index.ts";
 import {
   createServiceRoom,
@@ -162,8 +177,34 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     prepare: (request, context) => prepare({ ...request, strictPython: config.strictPython }, context),
   };
   const registry = createRegistry({ database, clock, blobs });
+  const registryAccounts = createRegistryAccounts({ database, secrets, workspaces });
+  const { registryQuota } = config;
+  const registryUploads = await openBlobUploads({
+    database,
+    clock,
+    blobs,
+    directory: layout.registryUploads,
+    quotaBytes: registryQuota === undefined ? undefined : Math.round(registryQuota * 1024 ** 3),
+  });
   const folders = createAppFolders(layout.images, blobs);
+  const cacheFolder = config.cacheFolder ?? defaultCacheFolder(surroundings.env);
+  const runtimes = createRuntimeTrees({ folder: layout.runtimes, cacheFolder, env: surroundings.env });
+  const bases = createBaseResolver({
+    database,
+    clock,
+    blobs,
+    registry,
+    remote: createRemoteRegistries({ clock, env: surroundings.env }),
+    registryHost: new URL(publicUrl).host,
+    async findNamespace(namespace) {
+      const candidates = namespace === undefined ? [await workspaces.ensureDefault()] : await workspaces.list();
+      return candidates
+        .map(({ id, name }) => ({ id, namespace: registryNamespace(name) }))
+        .find((one) => namespace === undefined || one.namespace === namespace);
+    },
+  });
   const proofs = createImageProofs({ database, blobs, registry, version: VERSION });
+  const inspector = createImageInspector({ database, registry, folders, proofs });
   const serviceStore = createServiceStore(database, clock);
   const images: ImageService = createImageService({
     database,
@@ -221,20 +262,33 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       folders,
       registry,
       blobs,
+      bases,
+      runtimes,
       proofs,
       store: createImageStore(database),
     }),
+    collectGarbageOperation({
+      store: createGarbageStore(database, {
+        // Logs, and what is found anew when it is missing.
+        cacheTables: ["operation", "operation_log", "image_layer"],
+        openOperationTexts: operations.openTexts,
+      }),
+      blobs,
+      uploads: registryUploads,
+      clock,
+    }),
     ...room.definitions,
   );
+  const collections = createCollectionSchedule({
+    operations,
+    runner,
+    workspace: await workspaces.ensureDefault(),
+    clock,
+    log,
+  });
   const { services, credentials, reconciler, autoscaler } = room.connect(runner);
 
   const ca = await readFile(certificates.files.caFile, "utf8");
-  const registryPassword = (workspaceId: string, which: number) =>
-    secrets.getOrCreate(`registry/${workspaceId}/${which}`, newSecret);
-  const registryCredentials = async (workspace: { readonly id: string; readonly name: string }) => ({
-    username: workspace.name,
-    passwords: [await registryPassword(workspace.id, 1), await registryPassword(workspace.id, 2)] as const,
-  });
   const app = await buildHttpApp({
     certificate: await certificates.read(),
     publicUrl,
@@ -253,29 +307,30 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     tokens,
     principals,
     workspaces,
-    registryCredentials,
+    registryAccounts,
     artifacts,
     uploads,
     addresses,
     models,
     images,
+    inspector,
     registry: {
       registry,
+      uploads: registryUploads,
       log,
-      async verify(namespace, username, password) {
-        for (const workspace of await workspaces.list()) {
-          if (namespace !== undefined && registryNamespace(workspace.name) !== namespace) continue;
-          const { username: expected, passwords } = await registryCredentials(workspace);
-          if (username === expected && passwords.includes(password)) return workspace.id;
-        }
-        return undefined;
+      verify: registryAccounts.verify,
+      async ownerOf({ workspaceId, name }: Repository, tag: string) {
+        const image = await ifFound(images.get(workspaceId, `${name}:${tag}`));
+        return image && `image ${image.id}`;
       },
     },
+    collectionRunner: runner,
     operations: {
       store: operations,
       runner,
       descriptions: {
         [IMAGE_BUILD]: describeImageBuild(publicUrl),
+        [GARBAGE_COLLECTION]: describeCollection,
         ...describeServiceOperations(async ({ id }, imageId) =>
           buildLogUrl(publicUrl, (await images.get(id, imageId)).linkSecret),
         ),
@@ -296,6 +351,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   const renewal = setInterval(() => void renewCertificate(), RENEWAL_CHECK_MS);
   await runner.start();
   reconciler.start();
+  collections.start();
   autoscaler.start();
 
   /** Open connections keep the old certificate; the gateway sees the new files by itself. */
@@ -314,6 +370,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     notices: [isolation.description],
     async stop({ stopServices }) {
       clearInterval(renewal);
+      collections.stop();
       await app.close();
       await runner.stop();
       await autoscaler.stop();

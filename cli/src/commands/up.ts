@@ -10,6 +10,7 @@ interface UpOptions {
   readonly publicUrl?: string;
   readonly containerInstances: string;
   readonly strictPython?: boolean;
+  readonly registryQuota?: number;
   readonly allowOpen?: boolean;
   readonly legacyStatusCodes?: boolean;
   readonly keepServices?: boolean;
@@ -48,6 +49,7 @@ export function upCommand(): Command {
         .default("process"),
     )
     .option("--strict-python", "refuse to build with another Python minor version than the one asked for")
+    .option("--registry-quota <GiB>", "what clients may push to the registry of one workspace", gibibytes)
     .option("--allow-open", "let services without authentication answer other machines too")
     .option("--legacy-status-codes", "an exception in run() answers 500 as in v1 instead of 424")
     .option("--keep-services", "when stopped, leave gateway and services running; the next start adopts them")
@@ -102,6 +104,12 @@ async function up(options: UpOptions): Promise<void> {
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+function gibibytes(text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError("A quota is a number of GiB above 0.");
+  return number;
 }
 
 function port(text: string): number {

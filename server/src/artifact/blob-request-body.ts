@@ -1,23 +1,10 @@
 import type { FastifyRequest } from "fastify";
+import { requestBytes } from "../platform/http/request-bytes.ts";
 import { blockListInvalid, blockListTooLarge, uploadBroken } from "./upload-errors.ts";
 
-/** A client that sends nothing for so long is gone; its unfinished file must not wait for the next start. */
-const SILENCE_MS = 120_000;
-
 /** The body as it comes. Leaving the loop early keeps the connection, so that the client can read why. */
-export async function* receivedBytes(request: FastifyRequest): AsyncGenerator<Uint8Array> {
-  const { raw } = request;
-  const silence = setTimeout(() => raw.destroy(new Error(`Nothing came for ${SILENCE_MS / 1000} s.`)), SILENCE_MS);
-  try {
-    for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
-      silence.refresh();
-      yield chunk as Uint8Array;
-    }
-  } catch (error) {
-    throw uploadBroken(error);
-  } finally {
-    clearTimeout(silence);
-  }
+export function receivedBytes(request: FastifyRequest): AsyncGenerator<Uint8Array> {
+  return requestBytes(request, uploadBroken);
 }
 
 export async function receivedText(request: FastifyRequest, maxBytes: number): Promise<string> {

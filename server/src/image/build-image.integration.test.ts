@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../platform/child-process.ts";
+import { systemClock } from "../platform/clock.ts";
 import { createHttpApp, type HttpApp } from "../platform/http/app.ts";
 import { silentLog } from "../platform/log.ts";
-import { mediaTypes, registryRoutes } from "../registry/index.ts";
+import { mediaTypes, openBlobUploads, registryRoutes } from "../registry/index.ts";
 import { type ImageTestRoom, openImageTestRoom, tarGz, wrapperDriver } from "./image-test-room.ts";
 
 const CONDA_FILE = `name: project_environment
@@ -41,8 +42,12 @@ describe("an image with a Python environment", () => {
     registryRoutes(app, {
       registry: room.registry,
       log: silentLog,
+      uploads: await openBlobUploads({ ...room, clock: systemClock, directory: join(room.folder, "registry-uploads") }),
+      ownerOf: async () => undefined,
       verify: async (_namespace, username, password) =>
-        username === "user" && password === "secret" ? room.workspace.id : undefined,
+        username === "user" && password === "secret"
+          ? { workspaceId: room.workspace.id, namespace: "default" }
+          : undefined,
     });
     registryUrl = await app.listen({ host: "127.0.0.1", port: 0 });
   });

@@ -119,6 +119,16 @@ export function createOperationStore<Tables extends OperationTables>(database: K
       return rows.map(toOperation);
     },
 
+    /** Inputs and states of all that have not ended, as they are stored: for who must know what is still needed. */
+    async openTexts(on: unknown = db): Promise<string[]> {
+      const rows = await (on as Kysely<OperationTables>)
+        .selectFrom("operation")
+        .select(["input", "state"])
+        .where("ended_at", "is", null)
+        .execute();
+      return rows.flatMap(({ input, state }) => [input, state]);
+    },
+
     /** Counts a read and returns how many there were before. */
     async countRead(id: string): Promise<number> {
       const row = await db

@@ -1,3 +1,8 @@
+export { type BlobUploads, openBlobUploads } from "./blob-uploads.ts";
+export { collectGarbageOperation, describeCollection, GARBAGE_COLLECTION } from "./collect-garbage.operation.ts";
+export { collectionRoutes } from "./collection-routes.ts";
+export { createCollectionSchedule } from "./collection-schedule.ts";
+export { createGarbageStore } from "./garbage-store.ts";
 export type { ImageConfig, Platform } from "./image-config.ts";
 export { withFolders } from "./layer-entries.ts";
 export { planTar, readTar } from "./layer-tar.ts";
@@ -12,6 +17,8 @@ export {
   type Repository,
   registryNamespace,
 } from "./registry.ts";
+export { registryAccountRoutes } from "./registry-account-routes.ts";
+export { createRegistryAccounts, type RegistryAccounts } from "./registry-accounts.ts";
 export { type RegistryDependencies, registryRoutes } from "./registry-routes.ts";
 export { createRegistry, type Registry } from "./registry-service.ts";
 export { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";

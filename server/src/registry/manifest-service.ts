@@ -85,7 +85,7 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
     if (layer !== undefined && layer.source.type !== "blob") {
       return (await layers.use(digest)) ? layer.sizeBytes : undefined;
     }
-    return blobs.keep(digest) ? (await blobs.info(digest)).sizeBytes : undefined;
+    return (await blobs.has(digest)) ? (await blobs.info(digest)).sizeBytes : undefined;
   }
 
   return {

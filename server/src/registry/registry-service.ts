@@ -97,8 +97,8 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     async findLayer(digest: string): Promise<Layer | undefined> {
       if (!(await layers.use(digest))) return undefined;
       const layer = await layers.find(digest);
-      if (layer?.source.type === "blob") blobs.keep(digest);
-      if (layer?.source.type === "tree") blobs.keep(layer.source.listing);
+      if (layer?.source.type === "blob") await blobs.has(digest);
+      if (layer?.source.type === "tree") await blobs.has(layer.source.listing);
       return layer;
     },
 
@@ -124,6 +124,12 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     attach,
     referrers,
 
+    repositories: manifests.repositories,
+    tagsOf: manifests.tagsOf,
+    /** Forgets a manifest and the tags that name it. @returns whether it was there */
+    removeManifest: manifests.remove,
+    /** Forgets a tag only. @returns whether it was there */
+    untag: manifests.untag,
     /** Forgets a tag, and its manifest when nothing else names it. */
     removeTag: manifests.removeTag,
     tagPage: manifests.tags,

@@ -47,6 +47,8 @@ export interface RegistryTables {
     /** when a client last counted on it */
     used_at: string;
   };
+  /** only of workspaces whose admin user was ever switched; the others' is on */
+  registry_account: { workspace_id: string; enabled: number };
   registry_tag: { workspace_id: string; repository: string; tag: string; digest: string; updated_at: string };
 }
 
@@ -122,6 +124,11 @@ export const registryPushMigration: Migration = {
       .addColumn("size_bytes", "integer", (c) => c.notNull())
       .addColumn("used_at", "text", (c) => c.notNull())
       .addPrimaryKeyConstraint("registry_blob_key", ["workspace_id", "digest", "repository"])
+      .execute();
+    await db.schema
+      .createTable("registry_account")
+      .addColumn("workspace_id", "text", (c) => c.primaryKey())
+      .addColumn("enabled", "integer", (c) => c.notNull())
       .execute();
   },
 };

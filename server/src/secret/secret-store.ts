@@ -6,6 +6,8 @@ import type { SecretTables } from "./secret-tables.ts";
 export interface SecretStore {
   /** The stored secret of this name; made and stored the first time. */
   getOrCreate(name: string, make: () => string | Promise<string>): Promise<string>;
+  /** Puts another secret in its place. */
+  replace(name: string, value: string): Promise<void>;
 }
 
 export function createSecretStore<Tables extends SecretTables>(
@@ -30,6 +32,14 @@ export function createSecretStore<Tables extends SecretTables>(
         .execute();
       // Whoever wrote first decides.
       return (await find(name)) ?? value;
+    },
+    async replace(name, value) {
+      const row = { sealed: box.seal(value), created_at: clock.now().toISOString() };
+      await db
+        .insertInto("secret")
+        .values({ name, ...row })
+        .onConflict((oc) => oc.column("name").doUpdateSet(row))
+        .execute();
     },
   };
 }

@@ -14,7 +14,8 @@ export interface WorkspaceDependencies {
   readonly workspaces: WorkspaceService;
   readonly publicUrl: string;
   readonly tenantId: string;
-  registryCredentials(workspace: Workspace): Promise<RegistryCredentials>;
+  /** undefined when its registry has no user */
+  registryCredentials(workspace: Workspace): Promise<RegistryCredentials | undefined>;
 }
 
 const SubscriptionPath = "/subscriptions/:subscriptionId";
@@ -74,17 +75,6 @@ export function resourceManagerRoutes(app: HttpApp, deps: WorkspaceDependencies)
       return toWireWorkspace(await workspaces.ensure({ subscriptionId, resourceGroup, name: workspaceName }), deps);
     },
   );
-
-  app.post(
-    `${GroupPath}/providers/Microsoft.ContainerRegistry/registries/:registryName/listCredentials`,
-    { schema: { params: Type.Object({ ...GroupParams.properties, registryName: Type.String() }) } },
-    async (request) => {
-      const { subscriptionId, resourceGroup, registryName } = request.params;
-      const workspace = await workspaces.get({ subscriptionId, resourceGroup, name: registryName });
-      const { username, passwords } = await deps.registryCredentials(workspace);
-      return { username, passwords: namedPasswords(passwords) };
-    },
-  );
 }
 
 /** What the resource manager answers inside a workspace; `app` is a workspace scope. */
@@ -93,16 +83,19 @@ export function workspaceRoutes(app: HttpApp, deps: WorkspaceDependencies): void
 
   app.post("/listKeys", async (request) => {
     const workspace = workspaceOf(request);
-    const { username, passwords } = await deps.registryCredentials(workspace);
+    const registry = await deps.registryCredentials(workspace);
     return {
       userStorageKey: "",
       userStorageResourceId: related(workspace, "Microsoft.Storage/storageAccounts"),
       appInsightsInstrumentationKey: "",
-      containerRegistryCredentials: {
-        location: new URL(deps.publicUrl).host,
-        username,
-        passwords: namedPasswords(passwords),
-      },
+      containerRegistryCredentials:
+        registry === undefined
+          ? null
+          : {
+              location: new URL(deps.publicUrl).host,
+              username: registry.username,
+              passwords: namedPasswords(registry.passwords),
+            },
       notebookAccessKeys: null,
     };
   });

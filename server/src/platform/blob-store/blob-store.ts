@@ -11,9 +11,8 @@ export interface BlobStore {
   ): Promise<BlobInfo>;
   /** Takes over a finished file (same file system: renamed, not copied). `digest` must be right; it is the caller's hash. */
   adopt(file: string, digest: string): Promise<BlobInfo>;
+  /** Whether it is there; if it is, it counts as just stored: whoever asks is about to name it, and {@link deleteIfOlder} waits for that. */
   has(digest: string): Promise<boolean>;
-  /** Whether it is there; if it is, it counts as just stored, so that {@link deleteIfOlder} leaves it to whoever is about to name it. */
-  keep(digest: string): boolean;
   /** @throws {AppError} BlobNotFound */
   info(digest: string): Promise<BlobInfo>;
   read(digest: string, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
@@ -22,9 +21,10 @@ export interface BlobStore {
   /** Puts the blob at `destination`: a hard link where the file system can, else a copy. */
   materialize(digest: string, destination: string): Promise<void>;
   delete(digest: string): Promise<void>;
+  /** The size of a blob that was neither stored nor asked for ({@link has}) since `before`; undefined of others. */
+  sizeIfOlder(digest: string, before: Date): number | undefined;
   /**
-   * Deletes a blob that was neither stored nor kept since `before`. Looks and deletes in one turn of the event loop: nobody can come
-   * to rely on it in between.
+   * Deletes such a blob. Looks and deletes in one turn of the event loop: nobody can come to rely on it in between.
    *
    * @returns its size; undefined if it stays or is not there
    */

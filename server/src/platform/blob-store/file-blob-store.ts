@@ -41,6 +41,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     }
   }
 
+  /** Synchronous, so that between the look and the new time nothing can be deleted. */
   function keep(digest: string): boolean {
     const now = new Date();
     try {
@@ -52,10 +53,14 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     }
   }
 
+  function sizeIfOlder(digest: string, before: Date): number | undefined {
+    const found = statSync(path(digest), { throwIfNoEntry: false });
+    return found === undefined || found.mtime >= before ? undefined : found.size;
+  }
+
   return {
     path,
     info,
-    keep,
     async put(bytes, options = {}) {
       const file = join(incoming, newShortId());
       const hash = createHash("sha256");
@@ -90,7 +95,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
       return info(digest);
     },
     async has(digest) {
-      return exists(path(digest));
+      return keep(digest);
     },
     async *read(digest, range) {
       await info(digest);
@@ -112,12 +117,11 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     async delete(digest) {
       await rm(path(digest), { force: true });
     },
+    sizeIfOlder,
     deleteIfOlder(digest, before) {
-      const file = path(digest);
-      const found = statSync(file, { throwIfNoEntry: false });
-      if (found === undefined || found.mtime >= before) return undefined;
-      rmSync(file, { force: true });
-      return found.size;
+      const size = sizeIfOlder(digest, before);
+      if (size !== undefined) rmSync(path(digest), { force: true });
+      return size;
     },
     async *list() {
       const root = join(directory, "sha256");
@@ -126,16 +130,6 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
       }
     },
   };
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }
 
 async function names(folder: string): Promise<string[]> {
