@@ -4,7 +4,7 @@ import type { Http } from "./http.ts";
 import { type Started, startedOperation } from "./operations.ts";
 import { readPages, tagFilter } from "./pages.ts";
 import { SlipwayError } from "./slipway-error.ts";
-import type { Image } from "./wire.ts";
+import type { Image, ImageComparison, ImageContents, ImageProof } from "./wire.ts";
 import type { WorkspaceAddress } from "./workspace-address.ts";
 
 export interface NewImage {
@@ -38,13 +38,29 @@ export interface StartedImage extends Started {
   readonly imageId: string;
 }
 
+type CallOptions = { readonly signal?: AbortSignal | undefined };
+
 export type Images = ReturnType<typeof createImages>;
 
 export function createImages(http: Http, artifacts: Artifacts, address: WorkspaceAddress) {
   const url = (id: string) => `${address.modelManagement}/images/${encodeURIComponent(id)}`;
 
-  async function get(id: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Image> {
+  const ownUrl = (id: string) => `${address.slipway}/images/${encodeURIComponent(id)}`;
+
+  async function get(id: string, options: CallOptions = {}): Promise<Image> {
     return http.json<Image>("GET", url(id), options);
+  }
+
+  async function startedImage(response: Response, signal: AbortSignal | undefined): Promise<StartedImage> {
+    const started = startedOperation(response);
+    const operation = await http.json<{ resourceLocation: string | null }>(
+      "GET",
+      `${address.modelManagement}/operations/${encodeURIComponent(started.operationId)}`,
+      { signal },
+    );
+    const imageId = operation.resourceLocation?.split("/").at(-1);
+    if (imageId === undefined) throw imageNotNamed(started.operationId);
+    return { ...started, imageId: decodeURIComponent(imageId) };
   }
 
   return {
@@ -86,15 +102,42 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
         },
         signal: options.signal,
       });
-      const started = startedOperation(response);
-      const operation = await http.json<{ resourceLocation: string | null }>(
-        "GET",
-        `${address.modelManagement}/operations/${encodeURIComponent(started.operationId)}`,
-        { signal: options.signal },
-      );
-      const imageId = operation.resourceLocation?.split("/").at(-1);
-      if (imageId === undefined) throw imageNotNamed(started.operationId);
-      return { ...started, imageId: decodeURIComponent(imageId) };
+      return startedImage(response, options.signal);
+    },
+
+    /**
+     * Makes the next version of an image from the same inputs, on what its base is today.
+     *
+     * @param options.upgrade packages are resolved anew; otherwise the lock stays
+     */
+    async rebuild(
+      id: string,
+      options: CallOptions & { readonly upgrade?: boolean | undefined } = {},
+    ): Promise<StartedImage> {
+      const { upgrade = false, signal } = options;
+      const response = await http.send("POST", `${ownUrl(id)}/rebuild`, { body: { upgrade }, signal });
+      return startedImage(response, signal);
+    },
+
+    /** Layers, packages, models, code and proofs of a built image. @throws {SlipwayError} ImageNotBuilt */
+    async contents(id: string, options: CallOptions = {}): Promise<ImageContents> {
+      return http.json<ImageContents>("GET", `${ownUrl(id)}/contents`, options);
+    },
+
+    /** How the image `to` differs from the image `from`. @throws {SlipwayError} ImageNotBuilt */
+    async compare(from: string, to: string, options: CallOptions = {}): Promise<ImageComparison> {
+      return http.json<ImageComparison>("GET", `${ownUrl(from)}/comparison`, { query: { to }, ...options });
+    },
+
+    /** A file of the user's code, as it lies in the image. @param path as the contents have it */
+    async codeFile(id: string, path: string, options: CallOptions = {}): Promise<Uint8Array> {
+      const response = await http.send("GET", `${ownUrl(id)}/code`, { query: { path }, ...options });
+      return new Uint8Array(await response.arrayBuffer());
+    },
+
+    /** The text of a document that lies beside the image. @throws {SlipwayError} ProofNotFound */
+    async proof(id: string, type: ImageProof["type"], options: CallOptions = {}): Promise<string> {
+      return (await http.send("GET", `${ownUrl(id)}/proofs/${type}`, options)).text();
     },
 
     /** Newest first. */
@@ -116,17 +159,17 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
     },
 
     /** The build log: every step with its time, and the cause if it failed. */
-    async buildLog(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
+    async buildLog(id: string, options: CallOptions = {}): Promise<string> {
       return (await artifacts.open((await get(id, options)).imageBuildLogUri, options)).text();
     },
 
     /** The Dockerfile that makes the same image. */
-    async dockerfile(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
+    async dockerfile(id: string, options: CallOptions = {}): Promise<string> {
       return (await artifacts.open((await get(id, options)).generatedDockerFileUri, options)).text();
     },
 
     /** @throws {SlipwayError} statusCode 412 naming the services that use it */
-    async delete(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    async delete(id: string, options: CallOptions = {}): Promise<void> {
       await http.send("DELETE", url(id), options);
     },
   };

@@ -4,6 +4,11 @@ import type {
   ServicePrincipal,
   WireAsset,
   WireImage,
+  WireImageChange,
+  WireImageComparison,
+  WireImageContents,
+  WireImageLayer,
+  WireImageProof,
   WireModel,
   WireOperation,
   WireService,
@@ -30,6 +35,19 @@ export type Model = WireModel;
 export type Asset = WireAsset;
 
 export type Image = WireImage;
+
+/** What a built image consists of. */
+export type ImageContents = WireImageContents;
+
+export type ImageLayer = WireImageLayer;
+
+/** How one image differs from another. */
+export type ImageComparison = WireImageComparison;
+
+export type ImageChange = WireImageChange;
+
+/** A document that lies beside an image in the registry. */
+export type ImageProof = WireImageProof;
 
 export type Operation = WireOperation;
 

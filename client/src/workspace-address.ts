@@ -18,6 +18,8 @@ export interface WorkspaceAddress {
   readonly resourceManager: string;
   readonly modelManagement: string;
   readonly artifacts: string;
+  /** what Azure ML never had */
+  readonly slipway: string;
 }
 
 export function workspaceAddress(baseUrl: string, workspace: WorkspaceName): WorkspaceAddress {
@@ -30,6 +32,7 @@ export function workspaceAddress(baseUrl: string, workspace: WorkspaceName): Wor
     resourceManager: `${baseUrl}${resourceId}`,
     modelManagement: `${baseUrl}/modelmanagement/v1.0${resourceId}`,
     artifacts: `${baseUrl}/artifact/v2.0${resourceId}`,
+    slipway: `${baseUrl}/slipway/v1${resourceId}`,
   };
 }
 

@@ -1,19 +1,14 @@
-import type { Image } from "@slipway/client";
 import { Command } from "commander";
-import { collect, collectTag } from "../options.ts";
+import { collectTag } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { age, printable, tagList } from "../terminal/format.ts";
 import { stateWord } from "../terminal/state-word.ts";
-import { facts, table } from "../terminal/table.ts";
-
-interface CreateOptions extends SessionOptions {
-  readonly model: readonly string[];
-  readonly script?: string;
-  readonly conda?: string;
-  readonly dependency?: readonly string[];
-  readonly description?: string;
-  readonly tag?: Readonly<Record<string, string>>;
-}
+import { table } from "../terminal/table.ts";
+import { createCommand } from "./image-create.ts";
+import { diffCommand } from "./image-diff.ts";
+import { proofsCommand } from "./image-proofs.ts";
+import { rebuildCommand } from "./image-rebuild.ts";
+import { showCommand } from "./image-show.ts";
 
 interface ListOptions extends SessionOptions {
   readonly name?: string;
@@ -26,36 +21,11 @@ export function imageCommand(): Command {
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(showCommand())
+    .addCommand(diffCommand())
+    .addCommand(rebuildCommand())
+    .addCommand(proofsCommand())
     .addCommand(logsCommand())
     .addCommand(deleteCommand());
-}
-
-function createCommand(): Command {
-  return sessionOptions(new Command("create").description("build the next version of an image"))
-    .argument("<name>", "name of the image")
-    .requiredOption(
-      "-m, --model <model>",
-      "file or folder (registered if it is new), NAME=FILE, NAME:VERSION or NAME; may be repeated",
-      collect,
-    )
-    .option("-s, --script <file>", "the file with init() and run(); an ONNX model needs none")
-    .option("-c, --conda <file>", "conda file with Python and packages")
-    .option("--dependency <path>", "file or folder that goes beside the script; may be repeated", collect)
-    .option("--description <text>")
-    .option("-t, --tag <key=value>", "may be repeated", collectTag)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  slipway image create digits --model digits:1 --script score.py --conda environment.yml
-  slipway image create squeezenet --model squeezenet.onnx`,
-    )
-    .action(async (name: string, options: CreateOptions) => {
-      const { buildImage } = await import("../deploy/build-image.ts");
-      const session = await openSession(options);
-      const image = await buildImage(session, { ...options, name, models: options.model, tags: options.tag });
-      session.output.result(image, () => describeImage(image));
-    });
 }
 
 function listCommand(): Command {
@@ -78,21 +48,6 @@ function listCommand(): Command {
           ]),
         ),
       );
-    });
-}
-
-function showCommand(): Command {
-  return sessionOptions(new Command("show").description("one image"))
-    .argument("<image>", "NAME:VERSION, or NAME for the newest")
-    .option("--dockerfile", "the Dockerfile that makes the same image")
-    .addHelpText("after", "\nExamples:\n  slipway image show digits:1\n  slipway image show digits --dockerfile")
-    .action(async (text: string, options: SessionOptions & { readonly dockerfile?: boolean }) => {
-      const { findImage } = await import("../deploy/build-image.ts");
-      const { client, output, signal } = await openSession(options);
-      const image = await findImage({ client, signal }, text);
-      if (options.dockerfile !== true) return output.result(image, () => describeImage(image));
-      const dockerfile = await client.images.dockerfile(image.id, { signal });
-      output.result({ image: image.id, dockerfile }, () => dockerfile);
     });
 }
 
@@ -121,17 +76,4 @@ function deleteCommand(): Command {
       await client.images.delete(id, { signal });
       output.result({ deleted: id }, () => `Deleted image ${id}.`);
     });
-}
-
-function describeImage(image: Image): string {
-  return facts([
-    ["Image", image.id],
-    ["State", stateWord(image.creationState)],
-    ["Error", image.error === null ? undefined : `${printable(image.error.message)} (${image.error.code})`],
-    ["Models", image.modelIds.join(" ")],
-    ["Location", image.imageLocation === null ? undefined : printable(image.imageLocation)],
-    ["Description", image.description === null ? undefined : printable(image.description)],
-    ["Tags", printable(tagList(image.kvTags))],
-    ["Created", image.createdTime],
-  ]);
 }

@@ -3,15 +3,30 @@ import { colors } from "./colors.ts";
 
 /** Aligned columns under a heading, one line for each row. The last column is not padded. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, column) =>
-    Math.max(width(heading), ...rows.map((row) => width(row[column] ?? ""))),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - width(cell)))
+  const [heading = "", ...lines] = aligned([headings, ...rows], []);
+  return [colors.dim(heading), ...lines].join("\n");
+}
+
+/** Aligned columns without a heading. */
+export function columns(
+  rows: readonly (readonly string[])[],
+  options: { /** positions of columns with numbers in them */ readonly right?: readonly number[] } = {},
+): string {
+  return aligned(rows, options.right ?? []).join("\n");
+}
+
+function aligned(rows: readonly (readonly string[])[], right: readonly number[]): string[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, column) => Math.max(...rows.map((row) => width(row[column] ?? ""))));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const padding = " ".repeat((widths[column] ?? 0) - width(cell));
+        return right.includes(column) ? padding + cell : cell + padding;
+      })
       .join("  ")
-      .trimEnd();
-  return [colors.dim(line(headings)), ...rows.map(line)].join("\n");
+      .trimEnd(),
+  );
 }
 
 /** One thing: a line for each of its facts. Empty ones are left out. */

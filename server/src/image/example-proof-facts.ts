@@ -11,7 +11,7 @@ export function exampleFacts(): ProofFacts {
     `six==1.17.0 \\\n    --hash=sha256:${hash("six")}\n`,
   ].join("");
   return {
-    image: { name: "digits", version: 3, environmentVariables: { LOG_LEVEL: "debug" } },
+    image: { name: "digits", environmentVariables: { LOG_LEVEL: "debug" } },
     digest: `sha256:${hash("manifest")}`,
     plan: {
       runtime: "python",

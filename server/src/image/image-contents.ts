@@ -2,8 +2,6 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { json } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { Registry } from "../registry/index.ts";
 import { type AppFolders, codeFiles } from "./app-folder.ts";
@@ -84,7 +82,7 @@ export async function contentsOf(
     digest,
     runtime: plan.runtime,
     driver: plan.driver,
-    architecture: await architectureOf(deps.registry, image, manifest),
+    architecture: manifest.architecture,
     python: image.properties["slipway.python"] ?? null,
     base: manifest.base,
     layers: await layersOf(deps.registry, image, manifest),
@@ -97,12 +95,6 @@ export async function contentsOf(
     environmentVariables: image.environmentVariables,
     proofs: await deps.proofs.list(image),
   };
-}
-
-async function architectureOf(registry: Registry, image: Image, { config }: StoredManifest): Promise<string> {
-  const content = await registry.findBlob({ workspaceId: image.workspaceId, name: image.name }, config);
-  if (content === undefined) throw new Error(`The configuration of ${image.id} is not in the registry.`);
-  return ((await json(Readable.from(content.read()))) as { readonly architecture: string }).architecture;
 }
 
 async function layersOf(registry: Registry, image: Image, { layers }: StoredManifest): Promise<ContentsLayer[]> {

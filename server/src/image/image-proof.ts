@@ -35,11 +35,11 @@ export function proofForm(type: ProofType): ProofForm {
 }
 
 /**
- * What the documents are written from. Nothing in it depends on when or where the build ran, so the same image has the same
- * documents.
+ * What the documents are written from. Nothing in it depends on when or where the build ran or on the image's version: the same
+ * inputs give the same manifest, and one manifest has one set of documents.
  */
 export interface ProofFacts {
-  readonly image: Pick<Image, "name" | "version" | "environmentVariables">;
+  readonly image: Pick<Image, "name" | "environmentVariables">;
   /** `sha256:…` of the manifest that the documents are about */
   readonly digest: string;
   readonly plan: ImagePlan;

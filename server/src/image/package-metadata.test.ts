@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { isLicenseExpression } from "./license-expression.ts";
 import { licensesIn, MAX_METADATA_BYTES } from "./package-metadata.ts";
 
 const metadata = (...lines: string[]) =>
@@ -43,29 +42,4 @@ describe("the licences that METADATA names", () => {
     expect(licensesIn(Buffer.alloc(MAX_METADATA_BYTES, "License: x\n"))).toEqual(["x"]);
     expect(licensesIn(Buffer.alloc(MAX_METADATA_BYTES, " "))).toEqual([]);
   });
-});
-
-describe("a licence expression", () => {
-  const known = (identifier: string) => ["MIT", "Apache-2.0", "GPL-2.0"].includes(identifier);
-
-  it.each(["MIT", "MIT OR Apache-2.0", "(MIT AND GPL-2.0+) OR LicenseRef-own", "GPL-2.0 WITH Classpath-exception-2.0"])(
-    "is %s",
-    (text) => expect(isLicenseExpression(text, known)).toBe(true),
-  );
-
-  it.each([
-    "",
-    "BSD",
-    "MIT License",
-    "MIT OR",
-    "OR MIT",
-    "(MIT",
-    "MIT)",
-    "()",
-    ")(",
-    "MIT (Apache-2.0)",
-    "MIT and Apache-2.0",
-  ])("is not %s", (text) => expect(isLicenseExpression(text, known)).toBe(false));
-
-  it("has an end", () => expect(isLicenseExpression("( ".repeat(100_000), known)).toBe(false));
 });

@@ -10,7 +10,7 @@ describe("the provenance of an image", () => {
     expect(statement).toMatchObject({
       _type: "https://in-toto.io/Statement/v1",
       predicateType: "https://slsa.dev/provenance/v1",
-      subject: [{ name: "digits:3", digest: { sha256: hash("manifest") } }],
+      subject: [{ name: "digits", digest: { sha256: hash("manifest") } }],
     });
     const { buildDefinition, runDetails } = statement.predicate;
     expect(buildDefinition.resolvedDependencies.map(({ name, digest }) => [name, digest.sha256])).toEqual([

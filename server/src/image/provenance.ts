@@ -24,14 +24,13 @@ export function provenanceOf(
   const { image, plan, base, environment, builder } = facts;
   return {
     _type: "https://in-toto.io/Statement/v1",
-    subject: [descriptor(`${image.name}:${image.version}`, facts.digest)],
+    subject: [descriptor(image.name, facts.digest)],
     predicateType: PREDICATE_TYPE,
     predicate: {
       buildDefinition: {
         buildType: "urn:slipway:build-image:v1",
         externalParameters: {
           name: image.name,
-          version: image.version,
           runtime: plan.runtime,
           models: plan.models.map((model) => model.id),
           driver: plan.driver,

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Models } from "@cyclonedx/cyclonedx-library";
+import { PackageURL } from "packageurl-js";
+import parseLicenseExpression from "spdx-expression-parse";
 import { type LockedPackage, parseLock } from "../environment/index.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
 import type { ProofFacts } from "./image-proof.ts";
-import { isLicenseExpression } from "./license-expression.ts";
 
 type Library = typeof import("@cyclonedx/cyclonedx-library");
 
@@ -14,7 +15,8 @@ export async function sbomOf(facts: ProofFacts): Promise<string> {
   const library = await import("@cyclonedx/cyclonedx-library");
   const { Models, Enums, Serialize, Spec } = library;
   const image = imageComponent(library, facts);
-  const contents = [...components(library, facts)];
+  // References must differ, and the library makes up random ones for those that do not.
+  const contents = [...new Map([...components(library, facts)].map((one) => [one.bomRef.value, one])).values()];
   for (const component of contents) image.dependencies.add(component.bomRef);
   const bom = new Models.Bom({
     serialNumber: `urn:uuid:${derivedUuid(`sbom:${facts.digest}`)}`,
@@ -33,14 +35,14 @@ export async function sbomOf(facts: ProofFacts): Promise<string> {
   });
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
   // Its own sorting goes by the language of the machine.
-  return serializer.serialize(bom, { sortLists: false, space: 1 });
+  return `${serializer.serialize(bom, { sortLists: false, space: 1 })}\n`;
 }
 
 function imageComponent(library: Library, { image, digest }: ProofFacts): Models.Component {
   const { Models, Enums } = library;
   return new Models.Component(Enums.ComponentType.Container, image.name, {
-    version: String(image.version),
-    bomRef: `image:${image.name}:${image.version}`,
+    version: digest,
+    bomRef: "image",
     purl: purl("oci", image.name, digest),
     hashes: sha256(library, digest),
   });
@@ -70,7 +72,7 @@ function* components(library: Library, facts: ProofFacts): Iterable<Models.Compo
   for (const model of plan.models) yield modelComponent(library, model);
   for (const { path, digest } of plan.code) {
     yield new Models.Component(Enums.ComponentType.File, path, {
-      bomRef: `code:${path}`,
+      bomRef: `code:${path}@${digest}`,
       hashes: sha256(library, digest),
     });
   }
@@ -81,12 +83,10 @@ function packageComponent(
   installed: InstalledPackage,
   locked: LockedPackage | undefined,
 ): Models.Component {
-  const { Models, Enums, Contrib, SPDX } = library;
+  const { Models, Enums, Contrib } = library;
   const { name, version, licenses } = installed;
   const address = purl("pypi", name, version);
-  const factory = new Contrib.License.Factories.LicenseFactory((text) => {
-    if (!isLicenseExpression(text, SPDX.isSupportedSpdxId)) throw new RangeError("This is no licence expression.");
-  });
+  const factory = new Contrib.License.Factories.LicenseFactory(parseLicenseExpression);
   // The schema allows either one expression or any number of names.
   const made =
     licenses.length === 1
@@ -144,11 +144,8 @@ function sha256({ Models, Enums }: Library, digest: string): Models.HashDictiona
   return new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], digest.replace("sha256:", "")]]);
 }
 
-/** A package URL; its parts are percent-encoded more strictly than web addresses are. */
 function purl(type: string, name: string, version: string): string {
-  const encode = (text: string) =>
-    encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `pkg:${type}/${encode(name)}@${encode(version)}`;
+  return new PackageURL(type, undefined, name, version).toString();
 }
 
 /** A UUID of the free form (RFC 9562, version 8) that is the same for the same text. */

@@ -6,8 +6,8 @@ import type { Image } from "./image.ts";
 /** A manifest that a build wrote, read again. */
 export interface StoredManifest {
   readonly descriptor: Descriptor;
-  /** digest of the configuration */
-  readonly config: string;
+  /** as OCI names it: `amd64`, `arm64` */
+  readonly architecture: string;
   /** lowest first */
   readonly layers: readonly StoredLayer[];
   readonly base: { readonly reference: string; readonly digest: string } | null;
@@ -37,12 +37,17 @@ export async function readStoredManifest(
   image: Pick<Image, "id" | "workspaceId" | "name">,
   digest: string,
 ): Promise<StoredManifest> {
-  const content = await registry.findManifest({ workspaceId: image.workspaceId, name: image.name }, digest);
-  if (content === undefined) throw new Error(`The manifest ${digest} of ${image.id} is not in the registry.`);
-  const { config, layers, annotations } = (await json(Readable.from(content.read()))) as ManifestDocument;
+  const repository = { workspaceId: image.workspaceId, name: image.name };
+  const manifest = await readJson<ManifestDocument>(await registry.findManifest(repository, digest));
+  const config =
+    manifest && (await readJson<Config>(await registry.findBlob(repository, manifest.document.config.digest)));
+  if (manifest === undefined || config === undefined) {
+    throw new Error(`The manifest ${digest} of ${image.id} is not whole in the registry.`);
+  }
+  const { layers, annotations } = manifest.document;
   return {
-    descriptor: { mediaType: content.mediaType, digest: content.digest, size: content.size },
-    config: config.digest,
+    descriptor: manifest.descriptor,
+    architecture: config.document.architecture,
     layers: layers.map((layer) => ({
       kind: layer.annotations?.["dev.slipway.layer"] ?? "unknown",
       title: layer.annotations?.["org.opencontainers.image.title"] ?? "",
@@ -51,6 +56,16 @@ export async function readStoredManifest(
     })),
     base: baseIn(annotations ?? {}),
   };
+}
+
+interface Config {
+  readonly architecture: string;
+}
+
+async function readJson<T>(content: Awaited<ReturnType<Registry["findBlob"]>>) {
+  if (content === undefined) return undefined;
+  const { mediaType, digest, size } = content;
+  return { descriptor: { mediaType, digest, size }, document: (await json(Readable.from(content.read()))) as T };
 }
 
 /** OCI image specification, "Pre-defined annotation keys" */
