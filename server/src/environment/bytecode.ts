@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { runCommand } from "../platform/child-process.ts";
+import { SAFE_ENV } from "../platform/sandbox.ts";
 
 /** Where a tree lies in an image; tracebacks and bytecode are the same whatever folder it was made in. */
 export const TREE_PATH_IN_IMAGES = "/opt/env";
@@ -64,6 +65,8 @@ export interface BytecodeOptions {
   readonly pythonVersion: string;
   readonly tree: string;
   readonly cacheFolder: string;
+  /** puts a command into a sandbox, for an interpreter that is not the machine's own; `index` tells the processes apart */
+  wrap?(command: readonly string[], env: Readonly<Record<string, string>>, index: number): Promise<readonly string[]>;
 }
 
 /** @returns the problem, if some files could not be compiled: the environment works without, but starts slower */
@@ -73,30 +76,16 @@ export async function compileBytecode(options: BytecodeOptions, signal: AbortSig
   if (minor < 7) return undefined;
   await mkdir(options.cacheFolder, { recursive: true });
   const count = Math.min(availableParallelism(), 8);
+  // Sets of constants are stored in the order of their hashes.
+  const env = { LANG: "C.UTF-8", PYTHONHASHSEED: "0" };
   const results = await Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      runCommand(
-        [
-          ...[
-            "/bin/sh",
-            "-c",
-            'umask 022 && exec "$@"',
-            "sh",
-            options.interpreter,
-            "-S",
-            "-s",
-            "-B",
-            "-W",
-            "ignore",
-            "-c",
-            COMPILE,
-          ],
-          ...[options.tree, options.cacheFolder, TREE_PATH_IN_IMAGES, String(index), String(count)],
-        ],
-        // Sets of constants are stored in the order of their hashes.
-        { env: { LANG: "C.UTF-8", PYTHONHASHSEED: "0" }, cwd: "/", signal },
-      ),
-    ),
+    Array.from({ length: count }, async (_, index) => {
+      const program = [options.interpreter, "-S", "-s", "-B", "-W", "ignore", "-c", COMPILE];
+      const work = [options.tree, options.cacheFolder, TREE_PATH_IN_IMAGES, String(index), String(count)];
+      const command = ["/bin/sh", "-c", 'umask 022 && exec "$@"', "sh", ...program, ...work];
+      const wrapped = (await options.wrap?.(command, env, index)) ?? command;
+      return runCommand(wrapped, { env: options.wrap === undefined ? env : SAFE_ENV, cwd: "/", signal });
+    }),
   );
   const failed = results.find(({ exitCode }) => exitCode !== 0);
   return failed === undefined ? undefined : (failed.tail.at(-1) ?? "the compiler was stopped");

@@ -6,7 +6,10 @@ export interface CondaSpec {
   readonly text: string;
   readonly name: string;
   readonly channel: string | undefined;
-  readonly clauses: readonly VersionClause[];
+  /** what conda's own solver is given: the text without its channel */
+  readonly matchSpec: string;
+  /** undefined when only conda can say it, such as the alternatives of `1.2|1.4` */
+  readonly clauses: readonly VersionClause[] | undefined;
   /** build string, which has no meaning outside conda */
   readonly build: string | undefined;
 }
@@ -14,6 +17,8 @@ export interface CondaSpec {
 const MAX_SPEC_LENGTH = 200;
 const NAME = /^[a-z0-9_][a-z0-9._-]*$/;
 const BUILD = /^[A-Za-z0-9_.*+]+$/;
+/** Others lead past the channels, or mean nothing here. */
+const FIELDS = new Set(["version", "build", "build_number", "channel"]);
 const CHANNEL = /^(?:(?<channel>[^\s:[\]]+)::)?(?<rest>.*)$/s;
 
 /**
@@ -34,15 +39,21 @@ export function parseCondaSpec(line: string): CondaSpec {
   const name = parts?.[1]?.toLowerCase();
   if (name === undefined || !NAME.test(name)) throw invalid("does not begin with the name of a package");
   const written = splitBuild((parts?.[2] ?? "").trim());
-  const clauses = parseCondaVersion(fields.version ?? written.version);
-  if (clauses === undefined)
+  const unknown = Object.keys(fields).find((key) => !FIELDS.has(key));
+  if (unknown !== undefined) throw invalid(`has a field ${unknown}, which is not supported`);
+  const alternatives = (fields.version ?? written.version).split("|").map(parseCondaVersion);
+  if (alternatives.includes(undefined))
     throw invalid(
       'has a version that is not supported; write it as in "numpy=1.26", "numpy==1.26.4" or "numpy>=1.20,<2"',
     );
+  const clauses = alternatives.length === 1 ? alternatives[0] : undefined;
   const build = fields.build ?? written.build;
   if (build !== undefined && !BUILD.test(build))
     throw invalid("has something after its version that is no build string");
-  return { text, name, channel: fields.channel ?? channel, clauses, build };
+  const inBrackets = Object.entries(fields).filter(([key]) => key !== "channel");
+  const brackets = inBrackets.map(([key, value]) => `${key}="${value}"`).join(", ");
+  const matchSpec = `${(rest ?? "").trim()}${brackets === "" ? "" : `[${brackets}]`}`;
+  return { text, name, channel: fields.channel ?? channel, matchSpec, clauses, build };
 }
 
 /** `=1.2=py36_0` and `1.2 py36_0`: version first, then the build string. */

@@ -36,6 +36,14 @@ export const pythonNotAvailable = (asked: string, found: readonly string[]) =>
     message: `Python ${asked} is not installed on this machine (${found.length === 0 ? "no Python 3.6 or newer was found" : `found: ${found.join(", ")}`}). Install it and put it on the PATH of the server${found.length === 0 ? "." : ", ask for an installed version, or drop strictPython to take the nearest one."}`,
   });
 
+export const condaPythonNotAvailable = (asked: string, cause: AppError) =>
+  new AppError({
+    code: "PythonNotAvailable",
+    kind: "invalid",
+    message: `Python ${asked} is neither installed on this machine nor in the conda channels. ${cause.message}`,
+    cause,
+  });
+
 export const packageBuildFailed = (name: string, python: string, reason: string) =>
   new AppError({
     code: "PackageBuildFailed",
@@ -48,6 +56,27 @@ export const installFailed = (explanation: string) =>
     code: "EnvironmentInstallFailed",
     kind: "internal",
     message: `The packages of the environment could not be installed: ${explanation} Create the image again; if it fails again, see the server's log.`,
+  });
+
+export const condaChannelUnreachable = (cause: string) =>
+  new AppError({
+    code: "CondaChannelUnreachable",
+    kind: "unavailable",
+    message: `A conda channel stopped answering: ${cause} Check the network (HTTPS_PROXY), or name a mirror with --conda-channel-alias or --conda-channel-mirror, and create the image again.`,
+  });
+
+export const condaChannelInvalid = (problem: string) =>
+  new AppError({
+    code: "CondaChannelInvalid",
+    kind: "invalid",
+    message: `A conda channel cannot be used: ${problem} Correct the channels of the conda file, or the server's settings for them.`,
+  });
+
+export const condaPackageInvalid = (problem: string) =>
+  new AppError({
+    code: "CondaPackageInvalid",
+    kind: "invalid",
+    message: `A conda package cannot be installed: ${problem} Ask for another version or build of it, or take it from another channel.`,
   });
 
 export const uvNotAvailable = (reason: string) =>

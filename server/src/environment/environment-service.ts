@@ -3,19 +3,28 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../platform/log.ts";
 import type { Isolation } from "../platform/sandbox.ts";
+import { chooseWay } from "./choose-way.ts";
+import { createChannelReach } from "./conda/channel-reach.ts";
+import { type CondaSettings, channelsOf } from "./conda/conda-channels.ts";
+import { condaTarget } from "./conda/conda-target.ts";
+import { createCondaEnvironments } from "./conda/prepare-from-conda.ts";
+import { hasRattlerPython, provideRattler } from "./conda/rattler.ts";
+import { RATTLER_PYTHON } from "./conda/rattler-release.ts";
 import type { EnvironmentRequest, EnvironmentService, PreparedEnvironment } from "./environment.ts";
 import { pythonNotAvailable } from "./environment-errors.ts";
-import { digest, environmentId, resolutionKey } from "./environment-key.ts";
-import { type EnvironmentSpec, environmentSpec } from "./environment-spec.ts";
-import { makeTree, readTree } from "./environment-tree.ts";
-import { describeIndexSettings, type IndexSettings, readIndexSettings } from "./index-settings.ts";
-import { parseLock } from "./lock.ts";
-import { preferNewestReleases } from "./newest-releases.ts";
-import { createPypiResolver } from "./pypi-resolver.ts";
+import { digest } from "./environment-key.ts";
+import {
+  asksForPythonAlone,
+  type EnvironmentSpec,
+  environmentSpec,
+  type PypiSpec,
+  pypiSpec,
+} from "./environment-spec.ts";
+import { type IndexSettings, readIndexSettings } from "./index-settings.ts";
+import { createPypiEnvironments, type PypiRequest } from "./prepare-from-pypi.ts";
 import { choosePython, type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
 import { findInterpreters } from "./python-discovery.ts";
-import { reachableOptions } from "./reachable-options.ts";
-import { createResolutionStore, type Resolution } from "./resolution-store.ts";
+import { createResolutionStore } from "./resolution-store.ts";
 import { createSharedWork } from "./shared-work.ts";
 import { createUv, type RunContext, type Uv } from "./uv.ts";
 import { provideUv } from "./uv-binary.ts";
@@ -30,14 +39,20 @@ export interface EnvironmentServiceOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isolation: Isolation;
   readonly log: Log;
+  /** where conda channels are; the public ones if not given */
+  readonly conda?: CondaSettings | undefined;
 }
 
 export function createEnvironmentService(options: EnvironmentServiceOptions): EnvironmentService {
-  const { folder, env, isolation, log } = options;
+  const { folder, env, isolation, log, conda = {} } = options;
   const cacheFolder = options.cacheFolder ?? defaultCacheFolder(env);
   const resolutions = createResolutionStore(join(folder, "resolutions"));
   const workFolders = createWorkFolders(join(folder, "work"));
   const share = createSharedWork<PreparedEnvironment>();
+  const fromPypi = createPypiEnvironments({ folder, cacheFolder, env, resolutions, workFolders });
+  const fromConda = createCondaEnvironments({ folder, cacheFolder, env, isolation, resolutions, workFolders });
+  const channelReach = createChannelReach(env);
+  const target = condaTarget(process.platform, process.arch);
   let interpreters: readonly Interpreter[] = [];
   const started = workFolders.removeAbandoned().then(
     (count) => count > 0 && log.info("Removed what interrupted installations left", { count }),
@@ -47,50 +62,50 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
   async function prepare(request: EnvironmentRequest, context: RunContext): Promise<PreparedEnvironment> {
     await started;
     const spec = environmentSpec(request);
-    for (const note of spec.notes) context.say(note);
+    for (const note of spec.pip.notes) context.say(note);
     const settings = await readIndexSettings(env);
-    const { pythons, python } = await pythonFor(spec, request.strictPython === true, settings, context);
-    const provide = () => uvFor(pythons, settings, context);
-    const { interpreter } = python;
-
-    const resolved = await lockFor(spec, request, python, settings, provide, context);
-    const { lock } = resolved.resolution;
-    const id = environmentId(lock, interpreter);
-    const root = join(folder, "trees", id);
-    const known = await readTree(root);
-    const { options, unreachable } = resolved.resolution;
-    const problems =
-      known === undefined ? await install({ id, root, lock, options, interpreter, settings, provide }, context) : [];
-
-    const warnings = [
-      ...pythonWarnings(spec, python),
-      ...spec.warnings,
-      ...unreachable.map((address) => `Nobody answers at ${address}; it was left out. Remove it from the conda file.`),
-      ...azuremlWarnings(request, resolved.resolution),
-      ...problems,
-    ];
-    for (const warning of warnings) context.say(`Warning: ${warning}`);
-    const reused = resolved.reused && known !== undefined;
-    if (reused) context.say(`Environment ${id.slice(0, 12)} is known; nothing to install.`);
-    return {
-      id,
-      root,
-      pythonVersion: known?.pythonVersion ?? interpreter.version,
-      lock,
-      packages: parseLock(lock).map(({ name, version }) => ({ name, version })),
-      warnings,
-      reused,
-    };
+    const found = await findPythons(spec, settings, context);
+    const uv = () => uvFor(found, settings, context);
+    const pypiRequest = (): PypiRequest => ({
+      ...{ request, spec, settings, uv, pypi: pypiSpec(spec) },
+      python: pickPython(found, spec, request.strictPython === true),
+    });
+    const pythonIsHere = choosePython(found, spec.python)?.exact === true;
+    const channels = channelsOf(
+      spec.channels,
+      spec.condaPackages.flatMap(({ channel }) => (channel === undefined ? [] : [channel])),
+      conda,
+    );
+    const needsConda = request.resolver === "conda" || !(asksForPythonAlone(spec) && pythonIsHere);
+    if (target === undefined || request.resolver === "pypi" || !needsConda || !hasRattlerPython(found)) {
+      const wanted = pypiRequest();
+      return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), withoutConda(wanted.pypi), context);
+    }
+    const rattler = async () =>
+      provideRattler(
+        {
+          cacheFolder,
+          reachableFolder: join(folder, "tools"),
+          interpreters: found,
+          settings,
+          isolation,
+          uv: await uv(),
+        },
+        context,
+      );
+    const reach = () => channelReach.find(channels);
+    const wanted = { request, spec, settings, channels, target, interpreters: found, uv, rattler, reach };
+    return chooseWay({ fromConda, fromPypi, channelReach }, wanted, pypiRequest, context);
   }
 
   /** Looks at the machine again only when what was found before does not serve. */
-  async function pythonFor(spec: EnvironmentSpec, strict: boolean, settings: IndexSettings, context: RunContext) {
+  async function findPythons(spec: EnvironmentSpec, settings: IndexSettings, context: RunContext) {
     const before = choosePython(interpreters, spec.python);
     if (before?.exact !== true || !(await exists(before.interpreter.path))) {
       interpreters = await findInterpreters(env, context.signal);
       if (await downloadPython(spec, settings, context)) interpreters = await findInterpreters(env, context.signal);
     }
-    return { pythons: interpreters, python: pickPython(interpreters, spec, strict) };
+    return interpreters;
   }
 
   /** Interpreters are downloaded only where the user named a place to take them from. */
@@ -109,71 +124,6 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
     await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
     const binary = await provideUv({ env, cacheFolder, pythons: pythons.map(({ path }) => path) }, context);
     return createUv({ binary, cacheFolder, reachableFolder: join(folder, "tools"), settings, env, isolation });
-  }
-
-  async function lockFor(
-    spec: EnvironmentSpec,
-    request: EnvironmentRequest,
-    python: PythonChoice,
-    settings: IndexSettings,
-    provide: () => Promise<Uv>,
-    context: RunContext,
-  ): Promise<{ readonly resolution: Resolution; readonly reused: boolean }> {
-    const importsAzureml = request.azuremlImportedAt !== undefined;
-    if (spec.requirements.length === 0 && !importsAzureml)
-      return { resolution: { lock: "", options: [], unreachable: [], azuremlAdded: false }, reused: true };
-    const key = resolutionKey(spec, importsAzureml, python.interpreter, settings.variables);
-    const kept = await resolutions.find(key);
-    if (kept !== undefined) return { resolution: kept, reused: true };
-
-    const { options, unreachable } = await reachableOptions(spec.options, env, context.signal);
-    const resolver = createPypiResolver(await provide(), describeIndexSettings(settings));
-    const remark = python.exact
-      ? ""
-      : ` under Python ${python.interpreter.version} (${spec.python?.text} was asked for)`;
-    const resolve = (requirements: readonly string[]) =>
-      requirements.length === 0
-        ? Promise.resolve("")
-        : workFolders.use((workFolder) =>
-            resolver.resolve({ requirements, options, interpreter: python.interpreter, workFolder, remark }, context),
-          );
-    const asked = await preferNewestReleases(spec.requirements, resolve);
-    const azuremlAdded = importsAzureml && !parseLock(asked).some(({ name }) => name === "azureml-core");
-    const lock = azuremlAdded ? await resolve([...spec.requirements, "azureml-core"]) : asked;
-    const resolution = { lock, options, unreachable, azuremlAdded };
-    await resolutions.keep(key, resolution);
-    return { resolution, reused: false };
-  }
-
-  async function install(
-    wanted: {
-      readonly id: string;
-      readonly root: string;
-      readonly lock: string;
-      readonly options: readonly string[];
-      readonly interpreter: Interpreter;
-      readonly settings: IndexSettings;
-      readonly provide: () => Promise<Uv>;
-    },
-    context: RunContext,
-  ): Promise<readonly string[]> {
-    const uv = wanted.lock === "" ? undefined : await wanted.provide();
-    return workFolders.use((workFolder) =>
-      makeTree(
-        {
-          id: wanted.id,
-          lock: wanted.lock,
-          options: wanted.options,
-          interpreter: wanted.interpreter,
-          workFolder,
-          destination: wanted.root,
-          bytecodeCache: join(cacheFolder, "bytecode"),
-          uv,
-          indexDescription: describeIndexSettings(wanted.settings),
-        },
-        context,
-      ),
-    );
   }
 
   return {
@@ -204,16 +154,10 @@ function pickPython(found: readonly Interpreter[], spec: EnvironmentSpec, strict
   return choice;
 }
 
-function pythonWarnings(spec: EnvironmentSpec, { exact, interpreter }: PythonChoice): readonly string[] {
-  if (exact) return [];
+/** On machines for which no conda environments are made; the conda file's channels were not asked. */
+function withoutConda({ taken }: PypiSpec): readonly string[] {
+  if (taken.length === 0) return [];
   return [
-    `Python ${spec.python?.text} was asked for and is not installed here; Python ${interpreter.version} is used. Set strictPython to refuse this instead.`,
-  ];
-}
-
-function azuremlWarnings(request: EnvironmentRequest, { azuremlAdded }: Resolution): readonly string[] {
-  if (!azuremlAdded) return [];
-  return [
-    `azureml-core was added, since it is imported (${request.azuremlImportedAt}) and no requirement provides it.`,
+    `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. Conda environments are made on Linux (x86-64 and arm64) with a Python ${RATTLER_PYTHON.join(".")} or newer on the PATH.`,
   ];
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { silentLog } from "../platform/log.ts";
 import { detectIsolation, type Isolation } from "../platform/sandbox.ts";
+import type { CondaSettings } from "./conda/conda-channels.ts";
 import type { EnvironmentRequest, EnvironmentService, PreparedEnvironment } from "./environment.ts";
 import { createEnvironmentService } from "./environment-service.ts";
 import type { Interpreter } from "./python-choice.ts";
@@ -14,6 +15,9 @@ const execute = promisify(execFile);
 
 /** Kept between tests and runs: what is tested is not how fast the network is. */
 export const SHARED_CACHE = join(tmpdir(), "slipway-environment-tests");
+
+/** A port that nobody listens at: tests do not depend on which channels the network offers. */
+const NOWHERE = "http://127.0.0.1:9";
 
 export interface EnvironmentTestRoom {
   readonly folder: string;
@@ -31,6 +35,8 @@ export interface TestRoomOptions {
   readonly pythons?: readonly Interpreter[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly kinds?: readonly Isolation["kind"][];
+  /** where conda channels are; nowhere if not given */
+  readonly conda?: CondaSettings;
 }
 
 /** The real service with real uv, Python and index, in a temporary folder. */
@@ -46,7 +52,8 @@ export async function openEnvironmentTestRoom(options: TestRoomOptions = {}): Pr
   });
   const env = { ...process.env, ...(options.pythons && (await onlyPythons(base, options.pythons))), ...options.env };
   const cacheFolder = options.cacheFolder ?? SHARED_CACHE;
-  const open = () => createEnvironmentService({ folder, cacheFolder, env, isolation, log: silentLog });
+  const conda = options.conda ?? { channelAlias: NOWHERE };
+  const open = () => createEnvironmentService({ folder, cacheFolder, env, isolation, conda, log: silentLog });
   const service = open();
   const said: string[] = [];
 

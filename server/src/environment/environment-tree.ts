@@ -28,11 +28,13 @@ export interface TreeRecord {
   readonly pythonVersion: string;
   readonly platform: string;
   readonly lock: string;
+  /** the conda packages in it; not there without */
+  readonly condaLock?: string;
 }
 
 const RECORD_FILE = "environment.json";
 /** When and how uv built something; it would differ from build to build. */
-const UV_NOTES = /\/uv_(build|cache)\.json$/;
+export const UV_NOTES = /\/uv_(build|cache)\.json$/;
 
 /**
  * Makes a complete tree beside its destination and moves it there in one step, so a tree is either whole or not there.
@@ -55,10 +57,15 @@ export async function makeTree(request: TreeRequest, context: RunContext): Promi
     platform: interpreter.platform,
     lock: request.lock,
   };
-  await writeFile(join(tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 });
-  context.signal.throwIfAborted();
-  await moveInto(tree, request.destination);
+  await publishTree(tree, record, request.destination, context.signal);
   return problem === undefined ? [] : [`Not everything could be compiled ahead of time: ${problem}`];
+}
+
+/** Makes a finished tree visible, in one step. */
+export async function publishTree(tree: string, record: TreeRecord, destination: string, signal: AbortSignal) {
+  await writeFile(join(tree, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 });
+  signal.throwIfAborted();
+  await moveInto(tree, destination);
 }
 
 /** @returns undefined when there is no complete tree with a working interpreter */

@@ -8,9 +8,16 @@ export interface EnvironmentRequest {
   readonly pythonVersion?: string;
   /** Add azureml-core when nothing in the lock provides the `azureml` package; the text names the line that imports it. */
   readonly azuremlImportedAt?: string;
+  /** Any text. Requests that are the same but for it are resolved apart: a new one finds today's packages, a known one its lock. */
+  readonly resolution?: string;
   /** refuse another Python than the one asked for */
   readonly strictPython?: boolean;
+  /** where the packages came from before, for making the same environment again; chosen anew if not given */
+  readonly resolver?: EnvironmentResolver;
 }
+
+/** Who chose the packages: conda's solver from its channels, or uv from Python package indexes. */
+export type EnvironmentResolver = "conda" | "pypi";
 
 /** Python + packages, resolved, locked and installed. The same lock, Python minor and platform give the same one. */
 export interface PreparedEnvironment {
@@ -20,8 +27,12 @@ export interface PreparedEnvironment {
   readonly root: string;
   /** X.Y.Z of the interpreter in it */
   readonly pythonVersion: string;
-  /** exact versions with hashes; requirements.txt format */
+  /** what comes from Python package indexes: exact versions with hashes; requirements.txt format */
   readonly lock: string;
+  /** what comes from conda channels: `@EXPLICIT` list with hashes; empty when nothing does */
+  readonly condaLock: string;
+  /** with "conda" the tree holds its own Python, and its files name `/opt/env` as their place */
+  readonly resolver: EnvironmentResolver;
   readonly packages: readonly { readonly name: string; readonly version: string }[];
   /** shown in build log, image properties and CLI */
   readonly warnings: readonly string[];
@@ -34,7 +45,7 @@ export interface EnvironmentService {
    * Idempotent and safe to call twice at once for the same request: the second call waits for the first.
    *
    * @throws {AppError} CondaFileInvalid, RequirementInvalid, EnvironmentUnsolvable (names the conflict), PythonNotAvailable,
-   * PackageBuildFailed, EnvironmentIndexUnreachable, PackageInstallerNotAvailable, EnvironmentInstallFailed, DiskFull
+   * CondaChannelInvalid, CondaChannelUnreachable, CondaPackageInvalid, PackageBuildFailed, EnvironmentIndexUnreachable, PackageInstallerNotAvailable, EnvironmentInstallFailed, DiskFull
    */
   prepare(
     request: EnvironmentRequest,

@@ -1,6 +1,5 @@
-import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { errnoCode } from "../platform/errors.ts";
+import { askHead } from "./ask-head.ts";
 
 /** Long enough for a slow index, short enough to notice that there is none. */
 const PROBE_TIMEOUT_MS = 5_000;
@@ -29,23 +28,11 @@ export async function reachableOptions(
   return { options: kept, unreachable };
 }
 
-function answersAt(url: URL, env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<boolean> {
-  const secure = url.protocol === "https:";
-  const settings: RequestOptions = { method: "HEAD", signal, timeout: PROBE_TIMEOUT_MS };
-  const proxy = { proxyEnv: env as NodeJS.ProcessEnv };
-  return new Promise((resolve) => {
-    const probe = secure
-      ? httpsRequest(url, { ...settings, agent: new HttpsAgent(proxy) })
-      : httpRequest(url, { ...settings, agent: new HttpAgent(proxy) });
-    probe.on("response", (response) => {
-      response.resume();
-      resolve(true);
-    });
-    probe.on("timeout", () => {
-      resolve(false);
-      probe.destroy();
-    });
-    probe.on("error", (error) => resolve(!NOBODY_THERE.has(errnoCode(error) ?? "")));
-    probe.end();
-  });
+async function answersAt(
+  url: URL,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { status, error } = await askHead(url, { env, signal, timeoutMs: PROBE_TIMEOUT_MS });
+  return status !== undefined || (error !== undefined && !NOBODY_THERE.has(errnoCode(error) ?? ""));
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { readFileIfThere, writeFileAtomically } from "../platform/atomic-file.ts";
+import type { CondaPackage } from "./conda/conda-lock.ts";
 
 /** What a request was resolved to; kept, so that the same request gives the same packages tomorrow. */
 export interface Resolution {
@@ -9,6 +10,8 @@ export interface Resolution {
   readonly unreachable: readonly string[];
   /** azureml-core was not asked for, but is imported */
   readonly azuremlAdded: boolean;
+  /** packages from conda channels, sorted by name; not there when all come from Python package indexes */
+  readonly conda?: readonly CondaPackage[];
 }
 
 export interface ResolutionStore {
