@@ -13,6 +13,13 @@ test("what is readable is bound, and the folders above it are made open for anot
   expect(args.endsWith("--bind /data/run/home /home/user --chdir /data/app --")).toBe(true);
 });
 
+test("a placed folder lies at its other path only", () => {
+  const args = bubblewrapArguments("bwrap", { ...folders, placed: [{ from: "/data/tree", at: "/opt/env" }] }).join(" ");
+  expect(args).toContain("--perms 0755 --dir /opt ");
+  expect(args).toContain("--ro-bind /data/tree /opt/env ");
+  expect(args).not.toContain("--ro-bind /data/tree /data/tree");
+});
+
 test("what the system's folders contain is not bound again", () => {
   const args = bubblewrapArguments("bwrap", { ...folders, readable: ["/usr/lib/python3"] });
   expect(args).not.toContain("/usr/lib/python3");

@@ -1,8 +1,16 @@
 import { dirname } from "node:path";
 
+/** A folder that programs find at another path. */
+export interface PlacedFolder {
+  readonly from: string;
+  readonly at: string;
+}
+
 export interface BubblewrapFolders {
   /** bound read-only at the same path */
   readonly readable: readonly string[];
+  /** bound read-only at another path, over whatever is there */
+  readonly placed?: readonly PlacedFolder[];
   /** bound writable at the same path */
   readonly writable?: readonly string[];
   /** covered by empty folders before `readable` is bound, in case one of the system's folders contains them */
@@ -55,7 +63,7 @@ export function bubblewrapArguments(bwrap: string, folders: BubblewrapFolders): 
   const isSystem = (path: string) => SYSTEM.some((folder) => isWithin(path, folder));
   const hidden = folders.hidden.filter(isSystem);
   const binds = folders.readable.filter((path) => !isSystem(path) || hidden.some((one) => isWithin(path, one)));
-  const writable = folders.writable ?? [];
+  const { placed = [], writable = [] } = folders;
   return [
     bwrap,
     "--unshare-pid",
@@ -70,10 +78,11 @@ export function bubblewrapArguments(bwrap: string, folders: BubblewrapFolders): 
     // bubblewrap's own /dev/shm belongs to its user; semaphores of multiprocessing are made there.
     ...["--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"],
     ...hidden.flatMap((path) => ["--perms", "0755", "--tmpfs", path]),
-    ...ancestors([...binds, ...writable, SANDBOX_HOME])
+    ...ancestors([...binds, ...placed.map(({ at }) => at), ...writable, SANDBOX_HOME])
       .filter((path) => !isSystem(path) || hidden.some((one) => isWithin(path, one)))
       .flatMap((path) => ["--perms", "0755", "--dir", path]),
     ...binds.flatMap((path) => ["--ro-bind", path, path]),
+    ...placed.flatMap(({ from, at }) => ["--ro-bind", from, at]),
     ...writable.flatMap((path) => ["--bind", path, path]),
     ...["--bind", folders.home, SANDBOX_HOME],
     ...["--chdir", folders.workingFolder],

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { bubblewrapArguments, SANDBOX_HOME } from "./bubblewrap.ts";
+import { bubblewrapArguments, type PlacedFolder, SANDBOX_HOME } from "./bubblewrap.ts";
 import { runCommand } from "./child-process.ts";
 import { AppError } from "./errors.ts";
 import { dropTo, spareUserRange, type UserRange, userOf } from "./sandbox-user.ts";
@@ -15,6 +15,8 @@ export interface SandboxRequest {
   readonly owner: string;
   /** files and folders that it may read besides the system's programs and libraries */
   readonly readable: readonly string[];
+  /** folders that it reads at another path than their own; only an isolation with `placesFolders` can do it */
+  readonly placed?: readonly PlacedFolder[];
   /** folders that it may write besides its home; they become its user's */
   readonly writable?: readonly string[];
   readonly workingFolder: string;
@@ -27,6 +29,8 @@ export interface Isolation {
   readonly kind: "bubblewrap" | "user" | "none";
   /** programs run under a user id that is not ours */
   readonly changesUser: boolean;
+  /** programs can be shown folders at other paths than their own; where not, `placed` of a request does nothing */
+  readonly placesFolders: boolean;
   /** one or two sentences for people: what is in force, or why nothing is and what to do */
   readonly description: string;
   /**
@@ -85,6 +89,7 @@ function bubblewrapIsolation(range: UserRange | undefined, hidden: readonly stri
   return {
     kind: "bubblewrap",
     changesUser: range !== undefined,
+    placesFolders: true,
     description: `User code runs in a bubblewrap sandbox${under} and sees nothing but its own files and the system's programs.`,
     async wrap(request) {
       const user = range && userOf(range, request.owner);
@@ -103,6 +108,7 @@ function userIsolation(range: UserRange, reasons: readonly string[]): Isolation 
   return {
     kind: "user",
     changesUser: true,
+    placesFolders: false,
     description: `User code runs under user ids of its own, but sees the files of this machine that everybody may read${inBrackets(reasons)}.`,
     async wrap(request) {
       const user = userOf(range, request.owner);
@@ -118,6 +124,7 @@ function noIsolation(reasons: readonly string[]): Isolation {
   return {
     kind: "none",
     changesUser: false,
+    placesFolders: false,
     description: `User code is NOT isolated and can do everything that this user can${inBrackets(reasons)}. ${INSTALL_HINT}`,
     async wrap(request) {
       await makeHome(request, request.home, request.home, undefined);
