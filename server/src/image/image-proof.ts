@@ -1,5 +1,6 @@
 import type { EnvironmentContents } from "./environment-contents.ts";
 import type { Image, ImagePlan } from "./image.ts";
+import type { RuntimeContents } from "./runtime-contents.ts";
 
 /** Documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
 export const proofTypes = ["lock", "sbom", "provenance"] as const;
@@ -53,11 +54,7 @@ export interface ProofFacts {
     readonly lockDigest: string;
     readonly contents: EnvironmentContents;
   } | null;
-  readonly builder: Builder;
-}
-
-export interface Builder {
+  readonly runtime: RuntimeContents;
+  /** the version of Slipway that built the image */
   readonly slipway: string;
-  /** X.Y.Z of the Node that is in the runtime layer; null if the image has none */
-  readonly node: string | null;
 }

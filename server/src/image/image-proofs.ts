@@ -11,8 +11,9 @@ import type { Image, ImagePlan } from "./image.ts";
 import { proofNotFound } from "./image-errors.ts";
 import { type ProofFacts, type ProofType, proofForm, proofTypes } from "./image-proof.ts";
 import { PREDICATE_TYPE, provenanceOf } from "./provenance.ts";
+import { readRuntimeContents } from "./runtime-contents.ts";
 import { sbomOf } from "./sbom.ts";
-import { readStoredManifest } from "./stored-manifest.ts";
+import { readStoredManifest, type StoredLayer } from "./stored-manifest.ts";
 
 export interface ImageProofDependencies<Tables extends EnvironmentContentsTables> {
   readonly database: Kysely<Tables>;
@@ -62,6 +63,13 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
     return contents;
   }
 
+  /** Folders whose files the runtime layers have. */
+  async function runtimeRoots(layers: readonly StoredLayer[]): Promise<string[]> {
+    const runtimes = layers.filter((layer) => layer.kind === "runtime");
+    const found = await Promise.all(runtimes.map((layer) => registry.findLayer(layer.digest)));
+    return found.flatMap((layer) => (layer?.source.type === "tree" ? [layer.source.root] : []));
+  }
+
   async function attach(
     image: Image,
     manifest: Descriptor,
@@ -106,13 +114,14 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
       plan: ImagePlan,
       environment: InstalledEnvironment | null,
     ): Promise<void> {
-      const { descriptor, layers, base } = await readStoredManifest(registry, image, digest);
+      const { architecture, base, descriptor, layers } = await readStoredManifest(registry, image, digest);
       const lock = environment && (await readText(blobs.read(environment.lockDigest)));
       const known: ProofFacts = {
         ...{ image, digest, plan, layers, base },
         environment:
           environment === null ? null : { ...environment, lock: lock ?? "", contents: await contentsOf(environment) },
-        builder: { slipway: deps.version, node: null },
+        runtime: await readRuntimeContents(await runtimeRoots(layers), architecture),
+        slipway: deps.version,
       };
       const byproducts = [await attach(image, descriptor, "sbom", await sbomOf(known))];
       if (lock !== null) byproducts.push(await attach(image, descriptor, "lock", lock));

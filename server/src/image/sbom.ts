@@ -6,6 +6,8 @@ import { type LockedPackage, parseLock } from "../environment/index.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
 import type { ProofFacts } from "./image-proof.ts";
+import type { NodeRelease } from "./node-release.ts";
+import type { RuntimePackage } from "./runtime-contents.ts";
 
 type Library = typeof import("@cyclonedx/cyclonedx-library");
 
@@ -25,7 +27,7 @@ export async function sbomOf(facts: ProofFacts): Promise<string> {
       tools: new Models.Tools({
         components: new Models.ComponentRepository([
           new Models.Component(Enums.ComponentType.Application, "slipway", {
-            version: facts.builder.slipway,
+            version: facts.slipway,
             bomRef: "tool:slipway",
           }),
         ]),
@@ -50,7 +52,7 @@ function imageComponent(library: Library, { image, digest }: ProofFacts): Models
 
 function* components(library: Library, facts: ProofFacts): Iterable<Models.Component> {
   const { Models, Enums } = library;
-  const { base, builder, environment, plan } = facts;
+  const { base, environment, plan, runtime } = facts;
   if (base !== null) {
     yield new Models.Component(Enums.ComponentType.Container, base.reference, {
       version: base.digest,
@@ -58,13 +60,8 @@ function* components(library: Library, facts: ProofFacts): Iterable<Models.Compo
       hashes: sha256(library, base.digest),
     });
   }
-  if (builder.node !== null) {
-    yield new Models.Component(Enums.ComponentType.Platform, "node", {
-      version: builder.node,
-      bomRef: "node",
-      purl: purl("generic", "node", builder.node),
-    });
-  }
+  if (runtime.node !== null) yield nodeComponent(library, runtime.node);
+  for (const one of runtime.packages) yield runtimeComponent(library, one);
   if (environment !== null) {
     const locked = new Map(parseLock(environment.lock).map((one) => [one.name, one]));
     for (const one of environment.contents.packages) yield packageComponent(library, one, locked.get(one.name));
@@ -78,20 +75,38 @@ function* components(library: Library, facts: ProofFacts): Iterable<Models.Compo
   }
 }
 
+function nodeComponent(library: Library, { packageName, version, integrity }: NodeRelease): Models.Component {
+  const { Models, Enums } = library;
+  const address = purl("npm", packageName, version);
+  const hash = Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
+  return new Models.Component(Enums.ComponentType.Platform, "node", {
+    version,
+    bomRef: address,
+    purl: address,
+    cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*`,
+    hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-512"], hash]]),
+  });
+}
+
+function runtimeComponent(library: Library, { name, version, license }: RuntimePackage): Models.Component {
+  const { Models, Enums } = library;
+  const address = purl("npm", name, version);
+  return new Models.Component(Enums.ComponentType.Library, name, {
+    version,
+    bomRef: address,
+    purl: address,
+    licenses: licensesOf(library, license === null ? [] : [license]),
+  });
+}
+
 function packageComponent(
   library: Library,
   installed: InstalledPackage,
   locked: LockedPackage | undefined,
 ): Models.Component {
-  const { Models, Enums, Contrib } = library;
+  const { Models, Enums } = library;
   const { name, version, licenses } = installed;
   const address = purl("pypi", name, version);
-  const factory = new Contrib.License.Factories.LicenseFactory(parseLicenseExpression);
-  // The schema allows either one expression or any number of names.
-  const made =
-    licenses.length === 1
-      ? licenses.map((text) => factory.makeFromString(text))
-      : licenses.map((text) => factory.makeDisjunctive(text));
   const archives = [...(locked?.text ?? "").matchAll(/--hash=(sha256:[0-9a-f]{64})/g)].map(
     ([, digest]) => digest ?? "",
   );
@@ -100,7 +115,7 @@ function packageComponent(
     version,
     bomRef: address,
     purl: address,
-    licenses: new Models.LicenseRepository(made),
+    licenses: licensesOf(library, licenses),
     ...(only !== undefined && others.length === 0 ? { hashes: sha256(library, only) } : {}),
     // A lock that allows several archives does not say which one an installer took.
     ...(others.length === 0
@@ -139,13 +154,23 @@ function modelComponent(library: Library, model: PlannedModel): Models.Component
   });
 }
 
+/** The schema allows either one expression or any number of names. */
+function licensesOf({ Models, Contrib }: Library, texts: readonly string[]): Models.LicenseRepository {
+  const factory = new Contrib.License.Factories.LicenseFactory(parseLicenseExpression);
+  const [only, ...others] = texts;
+  if (only !== undefined && others.length === 0) return new Models.LicenseRepository([factory.makeFromString(only)]);
+  return new Models.LicenseRepository(texts.map((text) => factory.makeDisjunctive(text)));
+}
+
 /** @param digest `sha256:…` */
 function sha256({ Models, Enums }: Library, digest: string): Models.HashDictionary {
   return new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], digest.replace("sha256:", "")]]);
 }
 
+/** @param name of npm packages with the scope */
 function purl(type: string, name: string, version: string): string {
-  return new PackageURL(type, undefined, name, version).toString();
+  const [, scope, rest] = /^(@[^/]+)\/(.+)$/.exec(name) ?? [];
+  return new PackageURL(type, scope, rest ?? name, version).toString();
 }
 
 /** A UUID of the free form (RFC 9562, version 8) that is the same for the same text. */
