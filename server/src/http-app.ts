@@ -120,10 +120,10 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
     registryAccountRoutes(scope, { accounts: deps.registryAccounts, workspaces, publicUrl });
   });
   await guarded("/slipway/v1", resourceManagerEnvelope, (scope) => accessRoutes(scope, deps));
-  await inWorkspace("/slipway/v1", modelManagementEnvelope, (scope) => imageContentsRoutes(scope, deps));
-  await inWorkspace("/slipway/v1", resourceManagerEnvelope, (scope) =>
-    collectionRoutes(scope, { runner: deps.collectionRunner, operationUrl }),
-  );
+  await inWorkspace("/slipway/v1", modelManagementEnvelope, (scope) => {
+    imageContentsRoutes(scope, deps);
+    collectionRoutes(scope, { runner: deps.collectionRunner, operationUrl });
+  });
   await inWorkspace("", resourceManagerEnvelope, (scope) => {
     workspaceRoutes(scope, workspaceDeps);
     unsupportedRoutes(scope);
