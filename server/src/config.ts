@@ -47,6 +47,17 @@ export const Config = Type.Object(
           "GiB that clients may push to the registry of one workspace; as much as the disk takes if not given. What Slipway builds does not count.",
       }),
     ),
+    condaChannelAlias: Type.Optional(
+      Type.String({
+        pattern: "^https?://[^\\s@?#]+$",
+        description:
+          "Address in front of the names of conda channels, for a mirror of all of them; the public one if not given. Logins are taken from the file that NETRC names, else ~/.netrc.",
+      }),
+    ),
+    condaChannelMirror: Type.Array(Type.String({ pattern: "^[^\\s=]+=https?://[^\\s@?#]+$" }), {
+      default: [],
+      description: "NAME=URL: the conda channel of this name (also defaults) is taken from there.",
+    }),
     cacheFolder: Type.Optional(
       Type.String({
         description: "Folder for downloaded packages, shared by installations; ~/.cache/slipway if not given.",

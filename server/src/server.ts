@@ -172,6 +172,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     env: surroundings.env,
     isolation,
     log,
+    conda: { channelAlias: config.condaChannelAlias, channelMirrors: config.condaChannelMirror },
   });
   const environments: EnvironmentService = {
     prepare: (request, context) => prepare({ ...request, strictPython: config.strictPython }, context),

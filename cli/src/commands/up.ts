@@ -10,6 +10,8 @@ interface UpOptions {
   readonly publicUrl?: string;
   readonly containerInstances: string;
   readonly strictPython?: boolean;
+  readonly condaChannelAlias?: string;
+  readonly condaChannelMirror?: readonly string[];
   readonly registryQuota?: number;
   readonly allowOpen?: boolean;
   readonly legacyStatusCodes?: boolean;
@@ -49,6 +51,16 @@ export function upCommand(): Command {
         .default("process"),
     )
     .option("--strict-python", "refuse to build with another Python minor version than the one asked for")
+    .addOption(
+      new Option("--conda-channel-alias <url>", "in front of the names of conda channels, for a mirror of all").env(
+        "SLIPWAY_CONDA_CHANNEL_ALIAS",
+      ),
+    )
+    .addOption(
+      new Option("--conda-channel-mirror <name=url...>", "take this conda channel from there").env(
+        "SLIPWAY_CONDA_CHANNEL_MIRROR",
+      ),
+    )
     .option("--registry-quota <GiB>", "what clients may push to the registry of one workspace", gibibytes)
     .option("--allow-open", "let services without authentication answer other machines too")
     .option("--legacy-status-codes", "an exception in run() answers 500 as in v1 instead of 424")
@@ -59,6 +71,7 @@ export function upCommand(): Command {
 Examples:
   slipway up                                     everything in ~/.slipway, on https://localhost:8443
   slipway up --data /srv/slipway --public-url https://models.example.org:8443
+  slipway up --conda-channel-mirror conda-forge=https://mirror.example.org/conda-forge
   slipway exec -- python deploy.py               in another terminal: run a script for Azure ML SDK v1
 
 Ctrl-C stops everything, services included; the next start brings back every service that should run.`,

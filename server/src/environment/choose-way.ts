@@ -38,7 +38,7 @@ export async function chooseWay(
 
   /** What is known already is used at once; the channels are asked for the next time. */
   async function knownOrAsked(): Promise<ChannelReach> {
-    const asked = channelReach.find(channels);
+    const asked = conda.reach();
     const known = await Promise.resolve()
       .then(() => fromPypi.known(pypi()))
       .catch(() => undefined);

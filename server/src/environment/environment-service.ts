@@ -7,6 +7,7 @@ import { chooseWay } from "./choose-way.ts";
 import { createChannelReach } from "./conda/channel-reach.ts";
 import { type CondaSettings, channelsOf } from "./conda/conda-channels.ts";
 import { condaTarget } from "./conda/conda-target.ts";
+import { readNetrc } from "./conda/netrc.ts";
 import { createCondaEnvironments } from "./conda/prepare-from-conda.ts";
 import { hasRattlerPython, provideRattler } from "./conda/rattler.ts";
 import { RATTLER_PYTHON } from "./conda/rattler-release.ts";
@@ -79,8 +80,10 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
     const needsConda = request.resolver === "conda" || !(asksForPythonAlone(spec) && pythonIsHere);
     if (target === undefined || request.resolver === "pypi" || !needsConda || !hasRattlerPython(found)) {
       const wanted = pypiRequest();
-      return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), withoutConda(wanted.pypi), context);
+      const warnings = request.resolver === "pypi" || !needsConda ? [] : withoutConda(wanted.pypi);
+      return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), warnings, context);
     }
+    const logins = await readNetrc(env);
     const rattler = async () =>
       provideRattler(
         {
@@ -89,11 +92,12 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
           interpreters: found,
           settings,
           isolation,
+          logins,
           uv: await uv(),
         },
         context,
       );
-    const reach = () => channelReach.find(channels);
+    const reach = () => channelReach.find(channels, logins);
     const wanted = { request, spec, settings, channels, target, interpreters: found, uv, rattler, reach };
     return chooseWay({ fromConda, fromPypi, channelReach }, wanted, pypiRequest, context);
   }

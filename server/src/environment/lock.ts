@@ -28,6 +28,11 @@ export function formatLock(packages: readonly LockedPackage[]): string {
   return packages.map(({ text }) => `${text}\n`).join("");
 }
 
+/** Both locks of an environment in one text: conda's list, if there is one, and after the line `# pip` what uv puts on top. */
+export function wholeLock({ condaLock, lock }: { readonly condaLock: string; readonly lock: string }): string {
+  return condaLock === "" ? lock : `${condaLock}# pip\n${lock}`;
+}
+
 /** `…/six-1.17.0-py2.py3-none-any.whl` and `…/six-1.17.0.tar.gz` name their version. */
 function versionInAddress(address: string): string {
   const file = decodeURIComponent(

@@ -1,4 +1,4 @@
-import type { EnvironmentRequest, EnvironmentService } from "../environment/index.ts";
+import { type EnvironmentRequest, type EnvironmentService, wholeLock } from "../environment/index.ts";
 import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
 import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
@@ -101,11 +101,11 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           context.say(
             `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages.`,
           );
-          const lock = await blobs.put(once(prepared.lock), { signal: context.signal });
-          const { id, pythonVersion, warnings } = prepared;
-          return {
-            environment: { id, root: prepared.root, pythonVersion, warnings, lockDigest: lock.digest, request },
-          };
+          const lock = await blobs.put(once(wholeLock(prepared)), { signal: context.signal });
+          const { id, root: tree, pythonVersion, warnings, resolver } = prepared;
+          // What was chosen stays chosen: a deployment must find the same environment, whatever the network does by then.
+          const chosen = { ...request, resolver };
+          return { environment: { id, root: tree, pythonVersion, warnings, lockDigest: lock.digest, request: chosen } };
         },
       },
       {
@@ -240,6 +240,7 @@ function environmentProperties(environment: BuiltEnvironment | null): Record<str
   return {
     "slipway.python": environment.pythonVersion,
     "slipway.environment": environment.id,
+    ...(environment.request.resolver !== undefined && { "slipway.resolver": environment.request.resolver }),
     ...(environment.warnings.length > 0 && { "slipway.warnings": environment.warnings.join(" ") }),
   };
 }

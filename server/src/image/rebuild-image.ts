@@ -32,11 +32,8 @@ export function rebuiltImage(image: Image, clock: Clock): NewImage {
 export function rebuildOf(built: BuiltImage | undefined, resolution: string | undefined): RebuildInput {
   if (built === undefined) return { refreshBase: true };
   const { plan, environmentRequest } = built;
-  return {
-    plan,
-    ...(environmentRequest === null
-      ? {}
-      : { environmentRequest: { ...environmentRequest, ...(resolution === undefined ? {} : { resolution }) } }),
-    refreshBase: true,
-  };
+  if (environmentRequest === null) return { plan, refreshBase: true };
+  if (resolution === undefined) return { plan, environmentRequest, refreshBase: true };
+  const { resolver, ...asked } = environmentRequest;
+  return { plan, environmentRequest: { ...asked, resolution }, refreshBase: true };
 }

@@ -1,6 +1,7 @@
 import { errnoCode } from "../../platform/errors.ts";
 import { askHead } from "../ask-head.ts";
 import type { Channels } from "./conda-channels.ts";
+import type { Login } from "./netrc.ts";
 
 /** Whether anybody answers at the channels of a conda file. */
 export interface ChannelReach {
@@ -51,11 +52,11 @@ export function createChannelReach(env: Readonly<Record<string, string | undefin
 
   return {
     /** Takes 3 seconds at most. */
-    async find(channels: Channels): Promise<ChannelReach> {
+    async find(channels: Channels, logins: ReadonlyMap<string, Login> = new Map()): Promise<ChannelReach> {
       const answers = channels.addresses.map((address) => {
         const before = answerOf(address);
         if (before !== undefined) return before;
-        const login = channels.credentials[new URL(address).host]?.BasicHTTP;
+        const login = logins.get(new URL(address).hostname);
         const auth = login === undefined ? undefined : `${login.username}:${login.password}`;
         const running = asking.get(address) ?? ask(address, auth);
         asking.set(address, running);

@@ -1,19 +1,17 @@
 import { condaFileInvalid } from "../environment-errors.ts";
 
-/** Where conda channels are, as the installation is set up. */
+/** Where conda channels are, as the installation is set up. Without credentials: those are in the netrc file. */
 export interface CondaSettings {
-  /** in front of a channel's name; user info in it is used for its host only and never stored elsewhere */
+  /** in front of a channel's name */
   readonly channelAlias?: string | undefined;
   /** `NAME=URL`: this channel is taken from there. `defaults` may be named, too */
   readonly channelMirrors?: readonly string[] | undefined;
 }
 
 export interface Channels {
-  /** addresses in order of priority, without credentials and without a slash at the end */
+  /** in order of priority, without credentials and without a slash at the end */
   readonly addresses: readonly string[];
   addressOf(channel: string): string;
-  /** for the hosts of the settings, in the form that rattler reads */
-  readonly credentials: Readonly<Record<string, { readonly BasicHTTP: { username: string; password: string } }>>;
 }
 
 const PUBLIC_ALIAS = "https://conda.anaconda.org";
@@ -28,20 +26,11 @@ const MAX_CHANNELS = 20;
  * @throws {AppError} CondaFileInvalid
  */
 export function channelsOf(named: readonly string[], pinned: readonly string[], settings: CondaSettings): Channels {
-  const credentials: Record<string, { BasicHTTP: { username: string; password: string } }> = {};
-  const ours = (text: string) => {
-    const url = new URL(text);
-    if (url.username !== "") {
-      const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
-      credentials[url.host] = { BasicHTTP: { username, password } };
-    }
-    return plain(url);
-  };
-  const alias = ours(settings.channelAlias ?? PUBLIC_ALIAS);
+  const alias = plain(new URL(settings.channelAlias ?? PUBLIC_ALIAS));
   const mirrors = new Map(
     (settings.channelMirrors ?? []).map((setting) => {
       const [name = "", ...address] = setting.split("=");
-      return [name, ours(address.join("="))];
+      return [name, plain(new URL(address.join("=")))];
     }),
   );
   const addressesOf = (channel: string): readonly string[] => {
@@ -59,7 +48,6 @@ export function channelsOf(named: readonly string[], pinned: readonly string[], 
   return {
     addresses: [...new Set(all.flatMap(addressesOf))],
     addressOf: (channel) => addressesOf(channel)[0] ?? "",
-    credentials,
   };
 }
 
@@ -71,7 +59,7 @@ function ofUser(channel: string): string {
   if (url.username !== "" || url.password !== "" || /^\/t\/[^/]+/.test(url.pathname)) {
     throw unusable(
       url.host,
-      "holds credentials, which would be stored with the image; name it without them and give them to the server (--conda-channel-mirror)",
+      "holds credentials, which would be stored with the image; name it without them, and put them into the netrc file of the server",
     );
   }
   return plain(url);

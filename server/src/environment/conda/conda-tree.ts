@@ -9,7 +9,6 @@ import { type Interpreter, minorOf } from "../python-choice.ts";
 import type { RunContext, Uv } from "../uv.ts";
 import { uvFailure } from "../uv-failure.ts";
 import { adoptPrefix } from "./adopt-prefix.ts";
-import type { Channels } from "./conda-channels.ts";
 import type { CondaPackage } from "./conda-lock.ts";
 import type { CondaTarget } from "./conda-target.ts";
 import type { Rattler } from "./rattler.ts";
@@ -34,7 +33,6 @@ export interface CondaContent {
   readonly kind: "conda";
   readonly rattler: Rattler;
   readonly packages: readonly CondaPackage[];
-  readonly credentials: Channels["credentials"];
 }
 
 export interface PipContent {
@@ -59,11 +57,8 @@ export async function makeCondaTree(request: CondaTreeRequest, context: RunConte
   const tree = join(workFolder, "tree");
   await mkdir(prefix);
   if (content.kind === "conda") {
-    const { rattler, packages, credentials } = content;
-    await rattler.install(
-      { packages, credentials, target, workFolder, prefix, prefixInFiles: TREE_PATH_IN_IMAGES },
-      context,
-    );
+    const { rattler, packages } = content;
+    await rattler.install({ packages, target, workFolder, prefix, prefixInFiles: TREE_PATH_IN_IMAGES }, context);
   } else {
     await installPip(prefix, content, request, context);
   }

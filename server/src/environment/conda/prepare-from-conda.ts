@@ -160,7 +160,7 @@ export function createCondaEnvironments(deps: CondaDependencies) {
     const id = condaEnvironmentId(formatCondaLock(wanted.target.subdir, packages), "");
     if ((await readTree(treeOf(id))) !== undefined) return [];
     const rattler = await wanted.rattler();
-    const content = { kind: "conda", rattler, packages, credentials: wanted.channels.credentials } as const;
+    const content = { kind: "conda", rattler, packages } as const;
     return [
       ...(await shareBase(id, context, (shared) => make(id, content, recordOf(id, packages, wanted), wanted, shared))),
     ];

@@ -13,6 +13,7 @@ import type { RunContext, Uv } from "../uv.ts";
 import type { Channels } from "./conda-channels.ts";
 import { type CondaPackage, checkedPackage, fileNameOf, type SolvedPackage, subdirOf } from "./conda-lock.ts";
 import type { CondaTarget } from "./conda-target.ts";
+import type { Login } from "./netrc.ts";
 import { rattlerFailure } from "./rattler-failure.ts";
 import { RATTLER_PROGRAM } from "./rattler-program.ts";
 import { RATTLER_PYTHON, RATTLER_VERSION, RATTLER_WHEEL_HASHES } from "./rattler-release.ts";
@@ -40,7 +41,6 @@ export interface SolveRequest {
 
 export interface LinkRequest {
   readonly packages: readonly CondaPackage[];
-  readonly credentials: Channels["credentials"];
   readonly target: CondaTarget;
   readonly workFolder: string;
   /** becomes the environment; an empty folder in `workFolder` */
@@ -57,6 +57,8 @@ export interface RattlerOptions {
   readonly settings: IndexSettings;
   readonly isolation: Isolation;
   readonly uv: Uv;
+  /** by host name */
+  readonly logins: ReadonlyMap<string, Login>;
 }
 
 /** Nobody's package is larger; for channels that tell no size. */
@@ -137,13 +139,24 @@ function createRattler(
     }
   }
 
+  /** Only what these addresses need, in the form that rattler reads. */
+  function loginsOf(addresses: readonly string[]) {
+    const urls = addresses.map((address) => new URL(address));
+    return Object.fromEntries(
+      urls.flatMap(({ host, hostname }) => {
+        const login = tool.logins.get(hostname);
+        return login === undefined ? [] : [[host, { BasicHTTP: login }]];
+      }),
+    );
+  }
+
   return {
     async solve({ channels, specs, target, workFolder }, context) {
       const begun = performance.now();
       const cache = join(folder, "repodata");
-      const { addresses, credentials } = channels;
+      const { addresses } = channels;
       const value = await run(
-        { action: "solve", channels: addresses, credentials, specs, target, cache },
+        { action: "solve", channels: addresses, credentials: loginsOf(addresses), specs, target, cache },
         { owner: "conda downloads", readable: [], writable: [cache], workFolder },
         context,
       );
@@ -155,7 +168,7 @@ function createRattler(
     },
 
     /** Two runs: the one that reads packages cannot write where they are kept for others. */
-    async install({ packages, credentials, target, workFolder, prefix, prefixInFiles }, context) {
+    async install({ packages, target, workFolder, prefix, prefixInFiles }, context) {
       const cache = join(folder, "packages");
       const listed = packages.map((one) => ({
         ...one,
@@ -165,7 +178,7 @@ function createRattler(
         shownSize: one.size === null ? "" : ` (${(one.size / 1e6).toFixed(1)} MB)`,
       }));
       await run(
-        { action: "fetch", credentials, packages: listed },
+        { action: "fetch", credentials: loginsOf(packages.map(({ url }) => url)), packages: listed },
         { owner: "conda downloads", readable: [], writable: [cache], workFolder },
         context,
       );
