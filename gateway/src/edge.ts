@@ -48,6 +48,9 @@ export function createEdge(
     ...HTTP2,
     ...pair,
     handshakeTimeout: HANDSHAKE_MS,
+    // Unlike node:http, this kind of server leaves it off: the first answer of a connection then waits 40 ms for the caller's
+    // delayed acknowledgement of the session tickets.
+    noDelay: true,
     SNICallback: (host, done) => done(null, contextFor(host)),
   });
   const handle = (awaitsContinue: boolean) => (incoming: unknown, outgoing: unknown) => {
