@@ -23,7 +23,7 @@ export function showCommand(): Command {
         throw error;
       });
       output.result({ ...image, contents }, () =>
-        [describeImage(image), ...(contents === null ? [] : [describeContents(contents)])].join("\n\n"),
+        [describeImage(image), ...(contents === null ? [] : [describeContents(contents, image)])].join("\n\n"),
       );
     });
 }

@@ -7,6 +7,7 @@ import { columns } from "./table.ts";
 /** What differs, in the order in which people ask; digests of files are left out, since they say nothing to them. */
 export function describeComparison(comparison: ImageComparison): string {
   const { from, to, sharedBytes } = comparison;
+  if (from.digest === to.digest) return `${from.imageId} and ${to.imageId} are the same image, byte by byte.`;
   const sizes = `${byteSize(from.sizeBytes)} → ${byteSize(to.sizeBytes)}, ${byteSize(sharedBytes)} in layers of both`;
   const parts = [
     section("Settings", comparison.settings),

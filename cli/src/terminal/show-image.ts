@@ -17,21 +17,38 @@ export function describeImage(image: Image): string {
     ["Digest", image.imageDigest],
     ["Description", image.description === null ? undefined : printable(image.description)],
     ["Tags", printable(tagList(image.kvTags))],
-    ["Properties", printable(tagList(image.properties))],
+    ["Properties", printable(tagList(ownProperties(image)))],
+    ["Warnings", printable(image.properties["slipway.warnings"] ?? "")],
     ["Created", image.createdTime],
   ]);
 }
 
-export function describeContents(contents: ImageContents): string {
-  const { base, driver, environmentVariables, proofs, python, runtime } = contents;
+/** Those that people set. What builds write is told in words. */
+function ownProperties({ properties }: Image): Record<string, string> {
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => !name.startsWith("slipway.")));
+}
+
+export function describeContents(contents: ImageContents, image: Image): string {
+  const { base, driver, environment, environmentVariables, proofs, python, runtime } = contents;
   const made = facts([
     ["Runs", runtime === "onnx" ? "ONNX model, without a script" : printable(driver ?? "")],
     ["For", `linux/${contents.architecture}${python === null ? "" : `, Python ${python}`}`],
-    ["Base", base === null ? "none" : `${printable(base.reference)} (${shortDigest(base.digest)})`],
+    [
+      "Base",
+      base === null
+        ? printable(image.properties["slipway.base"] ?? "none")
+        : `${printable(base.reference)} (${shortDigest(base.digest)})`,
+    ],
+    ["Packages", environment === null ? undefined : packages(environment.packages.length, image)],
     ["Variables", printable(tagList(environmentVariables))],
     ["Proofs", proofs.map((proof) => proof.type).join(", ")],
   ]);
   return [made, layerPicture(contents.layers), ...largestPackages(contents)].join("\n\n");
+}
+
+function packages(count: number, { properties }: Image): string {
+  const from = properties["slipway.resolver"] === "conda" ? "conda channels" : "Python package indexes";
+  return `${count} from ${from}`;
 }
 
 function largestPackages({ environment }: ImageContents): string[] {

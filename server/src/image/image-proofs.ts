@@ -70,21 +70,13 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
     return found.flatMap((layer) => (layer?.source.type === "tree" ? [layer.source.root] : []));
   }
 
-  async function attach(
-    image: Image,
-    manifest: Descriptor,
-    type: ProofType,
-    document: string,
-    annotations: Readonly<Record<string, string>> = {},
-  ): Promise<{ readonly name: string; readonly digest: string }> {
+  async function attach(image: Image, manifest: Descriptor, { type, text, annotations }: Document): Promise<void> {
     const { title, ...form } = proofForm(type);
-    const bytes = Buffer.from(document);
     await registry.attach(repositoryOf(image), manifest, {
       ...form,
-      document: bytes,
+      document: Buffer.from(text),
       annotations: { "org.opencontainers.image.title": title, [PROOF]: type, ...annotations },
     });
-    return { name: title, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
   }
 
   async function list(image: Image): Promise<readonly ImageProof[]> {
@@ -123,10 +115,15 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
         runtime: await readRuntimeContents(await runtimeRoots(layers), architecture),
         slipway: deps.version,
       };
-      const byproducts = [await attach(image, descriptor, "sbom", await sbomOf(known))];
-      if (lock !== null) byproducts.push(await attach(image, descriptor, "lock", lock));
-      const provenance = `${JSON.stringify(provenanceOf(known, byproducts), null, 1)}\n`;
-      await attach(image, descriptor, "provenance", provenance, { "in-toto.io/predicate-type": PREDICATE_TYPE });
+      const documents: Document[] = [{ type: "sbom", text: await sbomOf(known) }];
+      if (lock !== null) documents.push({ type: "lock", text: lock });
+      const provenance = `${JSON.stringify(provenanceOf(known, documents.map(describe)), null, 1)}\n`;
+      const annotations = { "in-toto.io/predicate-type": PREDICATE_TYPE };
+      await Promise.all(
+        [...documents, { type: "provenance" as const, text: provenance, annotations }].map((document) =>
+          attach(image, descriptor, document),
+        ),
+      );
     },
 
     /** @throws {AppError} ProofNotFound */
@@ -142,8 +139,18 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
   };
 }
 
+interface Document {
+  readonly type: ProofType;
+  readonly text: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 interface Layer {
   readonly digest: string;
+}
+
+function describe({ type, text }: Document): { readonly name: string; readonly digest: string } {
+  return { name: proofForm(type).title, digest: `sha256:${createHash("sha256").update(text).digest("hex")}` };
 }
 
 function readText(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
