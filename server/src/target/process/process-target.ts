@@ -1,13 +1,10 @@
 import { access, mkdir, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { Type } from "typebox";
-import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
-import { pause } from "../../platform/pause.ts";
 import { identifyProcess } from "../../platform/process-identity.ts";
-import { createKeyedLock } from "../replica/keyed-lock.ts";
+import { createBringUp } from "../replica/bring-up.ts";
 import { readLogs, retireLogs } from "../replica/replica-logs.ts";
-import { restartAfter } from "../replica/restart-back-off.ts";
 import { checkDeploymentId, type RunFolder, runFolder } from "../replica/run-folder.ts";
 import { summarize } from "../replica/summarize.ts";
 import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
@@ -26,15 +23,25 @@ export interface ProcessTargetOptions extends Omit<StartOptions, "shortFolderRoo
   readonly log: Log;
 }
 
-/** How often a starting scorer is looked for that has no socket yet. */
-const POLL_MS = 20;
-
 /** Runs images as plain processes of this machine: one scorer for each replica, which lives on without us. */
 export function createProcessTarget(options: ProcessTargetOptions): Target {
-  const { folder: root, log, clock } = options;
+  const { folder: root, clock } = options;
   const startOptions: StartOptions = { ...options, shortFolderRoot: options.shortFolderRoot ?? tmpdir() };
-  const lock = createKeyedLock();
   const look = (run: RunFolder, patient = false) => lookAtReplica(run, options.cgroups, patient);
+  const { bringUp, alone } = createBringUp<ReplicaLook>(
+    {
+      look,
+      describe: (run, found, nowMs) => describe(run.replicaId, found, nowMs),
+      isOnItsWay,
+      isDraining,
+      lastStart: (found) => (found.kind === "absent" ? undefined : found.record),
+      isBlameless: (found) => found.kind === "gone" && found.cause?.code === "MachineRestarted",
+      stop: (run, { signal, drain }) => stopReplica(run, { cgroups: options.cgroups, signal, drain }),
+      start: (deployment, run, count) => startReplica(deployment, run, count, startOptions),
+      remember,
+    },
+    options,
+  );
 
   async function observe(deployment: Deployment): Promise<Observation> {
     if (deployment.replicas === 0) return observeAsleep(deployment);
@@ -72,7 +79,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
   async function putToSleep(deployment: Deployment, context: RunContext): Promise<Observation> {
     const run = firstReplica(deployment);
     await Promise.all([
-      lock(run.replicaId, () => sleepReplica(deployment, run, startOptions, context.signal)),
+      alone(run, () => sleepReplica(deployment, run, startOptions, context.signal)),
       removeBeyond(deployment, 1, context),
     ]);
     return observeAsleep(deployment);
@@ -84,70 +91,6 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     await removeReplicas(id, surplus, context);
   }
 
-  async function bringUp(
-    deployment: Deployment,
-    run: RunFolder,
-    index: number,
-    context: RunContext,
-  ): Promise<ReplicaObservation> {
-    const name = `replica ${index + 1} of ${deployment.replicas}`;
-    try {
-      // One start at a time: two calls for one deployment must not make two scorers.
-      const start = () => lock(run.replicaId, () => ensureStarted(deployment, run, name, context));
-      for (let waitMs = await start(); waitMs > 0; waitMs = await start()) {
-        context.say(`Waiting ${Math.ceil(waitMs / 1000)} s before ${name} is started again.`);
-        await pause(waitMs, context.signal);
-      }
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      log.warn("a replica could not be started", { replica: run.replicaId, error });
-      return notStarted(run, error);
-    }
-    return untilSettled(run, name, context);
-  }
-
-  /** @returns milliseconds to wait before asking again: it failed too often to be started at once */
-  async function ensureStarted(
-    deployment: Deployment,
-    run: RunFolder,
-    name: string,
-    { signal, say }: RunContext,
-  ): Promise<number> {
-    signal.throwIfAborted();
-    const found = await look(run);
-    const nowMs = clock.now().getTime();
-    if (isOnItsWay(found, nowMs)) return 0;
-    const restart = restartAfter(
-      found.kind === "absent" ? undefined : found.record,
-      nowMs,
-      found.kind === "gone" && found.cause?.code === "MachineRestarted",
-    );
-    if (restart.delayMs > 0) return restart.delayMs;
-    // Also when nothing seems to run: what a crash or an outside hand left must not share the folder with the new scorer.
-    await stopReplica(run, { cgroups: options.cgroups, signal, drain: isDraining(found) });
-    say(`Starting ${name}.`);
-    log.info("starting a replica", {
-      replica: run.replicaId,
-      service: deployment.service,
-      restarts: restart.count.restarts,
-    });
-    await startReplica(deployment, run, restart.count, startOptions);
-    return 0;
-  }
-
-  async function untilSettled(run: RunFolder, name: string, { signal, say }: RunContext): Promise<ReplicaObservation> {
-    for (;;) {
-      // Once its socket is there, the scorer itself answers at the moment when the start is over.
-      const found = await look(run, true);
-      const now = clock.now();
-      const replica = describe(run.replicaId, found, now.getTime());
-      await remember(run, found, replica, now.toISOString());
-      if (replica.state === "ready") say(`Ready: ${name}${times(replica)}.`);
-      if (replica.state !== "starting") return replica;
-      await pause(POLL_MS, signal);
-    }
-  }
-
   async function remove({ id }: Pick<Deployment, "id">, context: RunContext): Promise<void> {
     checkDeploymentId(id);
     await removeReplicas(id, await replicasThere(root, id), context);
@@ -157,7 +100,7 @@ export function createProcessTarget(options: ProcessTargetOptions): Target {
     if (runs.length > 0) say(`Stopping ${runs.length === 1 ? "the replica" : `${runs.length} replicas`}.`);
     await Promise.all(
       runs.map((run) =>
-        lock(run.replicaId, async () => {
+        alone(run, async () => {
           await stopReplica(run, { cgroups: options.cgroups, signal });
           await retireLogs(root, id, run);
           await options.isolation.discardHome(run.home);
@@ -215,10 +158,6 @@ function describe(id: string, look: ReplicaLook, nowMs: number): ReplicaObservat
   return { id, state: "stopped", restarts: 0, memoryBytes: 0, timings: {} };
 }
 
-function notStarted(run: RunFolder, { code, message }: AppError): ReplicaObservation {
-  return { id: run.replicaId, state: "failed", cause: { code, message }, restarts: 0, memoryBytes: 0, timings: {} };
-}
-
 /** True for what will become ready or say why not. A failure that was told before is not told again: asked again, we try again. */
 function isOnItsWay(look: ReplicaLook, nowMs: number): boolean {
   if (look.kind === "absent" || look.kind === "gone" || isDraining(look)) return false;
@@ -246,11 +185,6 @@ async function startedByGateway(look: ReplicaLook, now: string): Promise<Partial
   if (look.kind !== "answering" || !look.record?.stopped || look.state.phase === "draining") return {};
   const process = await identifyProcess(look.state.pid);
   return process === undefined ? {} : { process, startedAt: now, stopped: false };
-}
-
-function times({ timings }: ReplicaObservation): string {
-  const parts = Object.entries(timings).map(([phase, ms]) => `${phase} ${Math.round(ms)} ms`);
-  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 
 async function check({ nodePath, scorerMain, pythonPackageFolder }: ProcessTargetOptions): Promise<Check> {

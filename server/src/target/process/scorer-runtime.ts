@@ -1,12 +1,13 @@
-import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { readFile, readlink, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { ScorerConfig } from "@slipway/api";
+import { imagePaths, type ScorerConfig } from "@slipway/api";
 import { ownArchitecture } from "../../platform/architecture.ts";
 import { type Isolation, SAFE_ENV } from "../../platform/sandbox.ts";
+import { onnxModels } from "../replica/onnx-models.ts";
+import { bundleIncomplete, foreignArchitecture } from "../replica/replica-errors.ts";
 import type { RunFolder } from "../replica/run-folder.ts";
 import { workerEnvironment } from "../replica/worker-environment.ts";
-import type { Deployment, ImageBundle } from "../target.ts";
-import { bundleIncomplete, foreignArchitecture } from "./process-errors.ts";
+import type { Deployment } from "../target.ts";
 
 export interface RuntimeOptions {
   readonly isolation: Isolation;
@@ -42,13 +43,16 @@ async function pythonRuntime(
   if (!(await isThere(python)))
     throw bundleIncomplete(bundle.imageId, `its environment has no interpreter at ${python}`);
   if (!(await isThere(appRoot))) throw bundleIncomplete(bundle.imageId, `its folder ${appRoot} is missing`);
+  // An environment with a Python of its own (conda) names its place in images in its files, so it is put there.
+  const isPlaced = isolation.placesFolders && (await holdsItsPython(environmentRoot));
+  const shownAt = isPlaced ? imagePaths.environment : environmentRoot;
   const command = await isolation.wrap({
-    command: [python],
-    env: workerEnvironment(bundle, environmentRoot),
+    command: [join(shownAt, "bin", "python")],
+    env: workerEnvironment(bundle, shownAt),
     owner: id,
+    placed: isPlaced ? [{ from: environmentRoot, at: shownAt }] : [],
     readable: await existing([
-      ...(await interpreterFolders(environmentRoot)),
-      environmentRoot,
+      ...(isPlaced ? [] : [...(await interpreterFolders(environmentRoot)), environmentRoot]),
       ...(await Promise.all(bundle.models.map((model) => realpath(model.folder).catch(() => model.folder)))),
       ...bundle.models.map((model) => model.folder),
       pythonPackageFolder,
@@ -59,6 +63,11 @@ async function pythonRuntime(
     home: run.home,
   });
   return { kind: "python", command: [...command], env: { ...SAFE_ENV }, appRoot, entryScript };
+}
+
+async function holdsItsPython(environmentRoot: string): Promise<boolean> {
+  const python = await realpath(join(environmentRoot, "bin", "python"));
+  return python.startsWith(`${await realpath(environmentRoot)}/`);
 }
 
 /** Parts of an installation that Python needs. Not the whole prefix: for `~/bin/python` that would be somebody's home. */
@@ -82,21 +91,6 @@ async function interpreterFolders(environmentRoot: string): Promise<readonly str
   if (home?.[1] !== undefined) prefixes.add(dirname(resolve(home[1].trim())));
   prefixes.delete(environmentRoot);
   return [...prefixes].flatMap((prefix) => INTERPRETER_PARTS.map((part) => join(prefix, part)));
-}
-
-/** Every model that has an `.onnx` file, under the model's name. */
-async function onnxModels(bundle: ImageBundle): Promise<{ name: string; file: string }[]> {
-  const found = await Promise.all(
-    bundle.models.map(async ({ name, folder }) => {
-      const files = (await readdir(folder, { recursive: true }))
-        .filter((file) => file.toLowerCase().endsWith(".onnx"))
-        .sort((one, other) => one.length - other.length || one.localeCompare(other));
-      return files[0] === undefined ? [] : [{ name, file: join(folder, files[0]) }];
-    }),
-  );
-  const models = found.flat();
-  if (models.length === 0) throw bundleIncomplete(bundle.imageId, "none of its models has an .onnx file");
-  return models;
 }
 
 async function existing(paths: readonly string[]): Promise<readonly string[]> {

@@ -10,6 +10,7 @@ import { currentBootId, identifyProcess, type ProcessIdentity } from "../../plat
 import { SAFE_ENV } from "../../platform/sandbox.ts";
 import type { RestartCount } from "../replica/restart-back-off.ts";
 import { type RunFolder, socketPaths } from "../replica/run-folder.ts";
+import { scorerLimits } from "../replica/scorer-limits.ts";
 import type { Deployment } from "../target.ts";
 import { isLimitedItself } from "./look-at-replica.ts";
 import { scorerNotStarted } from "./process-errors.ts";
@@ -102,19 +103,12 @@ async function scorerConfig(
   return {
     replicaId: run.replicaId,
     nonce: newSecret(),
-    service: deployment.service,
-    revision: deployment.revision,
     runFolder: run.folder,
     ...(await socketPaths(run, options.shortFolderRoot)),
     runtime,
-    workers: deployment.maxConcurrentRequests > 1 ? deployment.maxConcurrentRequests : Math.ceil(deployment.cpu),
-    threads: Math.max(1, Math.floor(deployment.cpu)),
-    memoryLimitBytes: deployment.memoryBytes,
+    ...scorerLimits(deployment),
     memoryGuard: options.cgroups?.memory ?? "watchdog",
     ...(cgroup && { cgroup: cgroup.memoryFolder }),
-    startTimeoutMs: deployment.startTimeoutMs,
-    scoringTimeoutMs: deployment.scoringTimeoutMs,
-    maxBodyBytes: deployment.maxBodyBytes,
     legacyStatusCodes: options.legacyStatusCodes,
   };
 }

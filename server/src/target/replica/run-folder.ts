@@ -19,7 +19,7 @@ export interface RunFolder {
 }
 
 /** A Unix socket's path has 107 bytes; some are left for the name that a listener makes before it renames. */
-const MAX_SOCKET_PATH_BYTES = 100;
+export const MAX_SOCKET_PATH_BYTES = 100;
 
 export function runFolder(root: string, deploymentId: string, index: number): RunFolder {
   checkDeploymentId(deploymentId);
@@ -73,8 +73,7 @@ export async function socketPaths(
   if (Buffer.byteLength(framesSocket) <= MAX_SOCKET_PATH_BYTES) {
     return { httpSocket: join(run.folder, "http.sock"), framesSocket };
   }
-  const short = join(shortFolderRoot, `slipway-${process.getuid?.() ?? 0}`);
-  await ownFolder(short);
+  const short = await shortFolder(shortFolderRoot);
   const name = createHash("sha256").update(run.folder).digest("hex").slice(0, 16);
   const paths = { httpSocket: join(short, `${name}.http`), framesSocket: join(short, `${name}.frames`) };
   if (Buffer.byteLength(paths.framesSocket) > MAX_SOCKET_PATH_BYTES)
@@ -82,15 +81,18 @@ export async function socketPaths(
   return paths;
 }
 
-/** Everybody may write to the folder for temporary files: what is there already need not be ours. */
-async function ownFolder(folder: string): Promise<void> {
+/** A folder of our own for sockets or links to them, with a short path. */
+export async function shortFolder(shortFolderRoot: string): Promise<string> {
+  const folder = join(shortFolderRoot, `slipway-${process.getuid?.() ?? 0}`);
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
     if (errnoCode(error) !== "EEXIST") throw error;
   }
+  // Everybody may write to the folder for temporary files: what is there already need not be ours.
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o077) !== 0) {
     throw socketFolderUnsafe(folder, "it is not a folder that only this user may enter");
   }
+  return folder;
 }

@@ -1,0 +1,190 @@
+import { mkdir, rm } from "node:fs/promises";
+import { Type } from "typebox";
+import { AppError } from "../../platform/errors.ts";
+import type { Log } from "../../platform/log.ts";
+import { createBringUp } from "../replica/bring-up.ts";
+import { readLogs, retireLogs } from "../replica/replica-logs.ts";
+import {
+  checkDeploymentId,
+  existingRunFolders,
+  type RunFolder,
+  runFolder,
+  runFolderAt,
+} from "../replica/run-folder.ts";
+import { summarize } from "../replica/summarize.ts";
+import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
+import { updateRecord } from "./container-record.ts";
+import { labels } from "./container-settings.ts";
+import type { EngineInfo } from "./engine-answers.ts";
+import type { EngineClient } from "./engine-client.ts";
+import { type ContainerLook, describeContainer, isDraining, isOnItsWay, lookAtContainer } from "./look-at-container.ts";
+import { replicaFolder } from "./replica-folder.ts";
+import { type StartOptions, startContainer } from "./start-container.ts";
+import { completeLogs, readOutput, stopContainer } from "./stop-container.ts";
+
+export interface ContainerTargetOptions extends StartOptions {
+  /** `DIR/containers`; made if missing */
+  readonly folder: string;
+  /** @throws {AppError} when there is none */
+  readonly findEngine: () => Promise<EngineClient>;
+  readonly log: Log;
+}
+
+const OUTPUT_LINES = 500;
+
+/** Runs images as containers of an engine of this machine: one for each replica, its scorer's sockets in a mounted folder. */
+export function createContainerTarget(options: ContainerTargetOptions): Target {
+  const { folder: root, findEngine, installation, clock } = options;
+  const look = (run: RunFolder, patient = false) => lookAtContainer(replicaFolder(run), findEngine, patient);
+  const { bringUp, alone } = createBringUp<ContainerLook>(
+    {
+      look,
+      describe: (run, found, nowMs) => describeContainer(run.replicaId, found, nowMs),
+      isOnItsWay,
+      isDraining,
+      lastStart: (found) => (found.kind === "absent" ? undefined : found.record),
+      isBlameless: (found) => found.kind === "gone" && LOST_WITH_ENGINE.includes(found.cause?.code ?? ""),
+      stop: async (run, how) => stopContainer(await findEngine(), replicaFolder(run), { installation, ...how }),
+      start: async (deployment, run, count, context) =>
+        startContainer(await findEngine(), deployment, replicaFolder(run), count, options, context),
+      remember,
+    },
+    options,
+  );
+  let enforcement = "Memory and CPU: by the container engine.";
+
+  async function observe(deployment: Deployment): Promise<Observation> {
+    const runs = replicasOf(deployment);
+    const looks = await Promise.all(runs.map((run) => look(run)));
+    if (looks.every(({ kind }) => kind === "absent")) return { state: "absent", replicas: [], enforcement };
+    const nowMs = clock.now().getTime();
+    const replicas = looks.map((found, index) => describeContainer(runs[index]?.replicaId ?? "", found, nowMs));
+    return { ...summarize(replicas), enforcement };
+  }
+
+  async function apply(deployment: Deployment, context: RunContext): Promise<Observation> {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    await learnEnforcement();
+    const [replicas] = await Promise.all([
+      Promise.all(replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context))),
+      removeBeyond(deployment, context),
+    ]);
+    if (deployment.replicas === 0) return { state: "absent", replicas: [], enforcement };
+    return { ...summarize(replicas), enforcement };
+  }
+
+  async function learnEnforcement(): Promise<void> {
+    try {
+      enforcement = enforcementOf(await (await findEngine()).info());
+    } catch (error) {
+      // What answers is adopted without the engine.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  async function removeBeyond(deployment: Deployment, context: RunContext): Promise<void> {
+    const kept = new Set(replicasOf(deployment).map(({ folder }) => folder));
+    const known = (await existingRunFolders(root, deployment.id)).filter(({ folder }) => !kept.has(folder));
+    await removeReplicas(deployment.id, known, context);
+  }
+
+  async function remove({ id }: Pick<Deployment, "id">, context: RunContext): Promise<void> {
+    checkDeploymentId(id);
+    await removeReplicas(id, await replicasThere(id), context);
+  }
+
+  /** Those with a folder, and those whose container is there although its folder is lost. */
+  async function replicasThere(id: string): Promise<readonly RunFolder[]> {
+    const runs = new Map((await existingRunFolders(root, id)).map((run) => [run.folder, run]));
+    const engine = await findEngine();
+    const wanted = { [labels.installation]: installation, [labels.deployment]: id };
+    for (const { Labels } of await engine.containers(wanted)) {
+      const run = runFolderAt(`${root}/${Labels?.[labels.replica]}`);
+      if (run?.deploymentId === id) runs.set(run.folder, run);
+    }
+    return [...runs.values()];
+  }
+
+  async function removeReplicas(id: string, runs: readonly RunFolder[], { signal, say }: RunContext): Promise<void> {
+    if (runs.length === 0) return;
+    say(`Stopping ${runs.length === 1 ? "the replica" : `${runs.length} replicas`}.`);
+    const engine = await findEngine();
+    await Promise.all(
+      runs.map((run) =>
+        alone(run, async () => {
+          const folder = replicaFolder(run);
+          await stopContainer(engine, folder, { installation, signal });
+          await completeLogs(folder);
+          await retireLogs(root, id, run);
+          await rm(run.folder, { recursive: true, force: true });
+        }),
+      ),
+    );
+  }
+
+  function replicasOf(deployment: Deployment): readonly RunFolder[] {
+    return Array.from({ length: deployment.replicas }, (_, index) => runFolder(root, deployment.id, index));
+  }
+
+  /** What its containers printed, the last one's from the engine if that can be asked. */
+  async function outputOf(run: RunFolder): Promise<string> {
+    const folder = replicaFolder(run);
+    const found = await look(run);
+    const before = await readOutput(folder);
+    if (found.kind === "absent" || found.kind === "unknown") return before;
+    const engine = await findEngine();
+    return before + (await engine.output(found.record.containerId, OUTPUT_LINES).catch(() => ""));
+  }
+
+  return {
+    kind: "container",
+    options: Type.Object({}),
+    capabilities: { autoscale: true, sleep: false, tokenAuth: true, gpu: false },
+    check: () => check(findEngine),
+    async capacity() {
+      const { NCPU, MemTotal } = await (await findEngine()).info();
+      return { cpu: NCPU, memoryBytes: Math.min(MemTotal, process.availableMemory()) };
+    },
+    observe,
+    apply,
+    remove,
+    logs: ({ id }, { tail }) => readLogs(root, id, tail, outputOf),
+  };
+}
+
+/** Stops with the engine or the machine are no sign of a service that crashes. */
+const LOST_WITH_ENGINE = ["MachineRestarted", "ContainerStopped"];
+
+async function check(findEngine: () => Promise<EngineClient>): Promise<Check> {
+  try {
+    const { MemoryLimit } = await (await findEngine()).info();
+    if (MemoryLimit !== false) return { ok: true };
+    return {
+      ok: false,
+      reason: "The container engine cannot limit memory.",
+      nextAction: "Give it the memory controller: delegate it to rootless engines, or switch it on at boot.",
+    };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return {
+      ok: false,
+      reason: error.message,
+      nextAction: "Start a container engine, or run services as processes (--container-instances process).",
+    };
+  }
+}
+
+function enforcementOf({ CPUShares, CgroupVersion }: EngineInfo): string {
+  const cpu = CPUShares === false ? "number of threads only" : "weight by the container engine";
+  const version = CgroupVersion === undefined ? "" : ` (cgroup v${CgroupVersion})`;
+  return `Memory: hard limit by the container engine${version}. CPU: ${cpu}. User code runs in a container: read-only, without capabilities, under a user id of its own.`;
+}
+
+async function remember(run: RunFolder, look: ContainerLook, replica: ReplicaObservation, now: string): Promise<void> {
+  if (look.kind === "absent") return;
+  await updateRecord(replicaFolder(run), look.record.nonce, {
+    ...(look.kind === "answering" && { answered: true }),
+    ...(replica.state === "ready" && look.record.readyAt === undefined && { readyAt: now }),
+    ...(replica.state === "failed" && { failureReported: true }),
+  });
+}

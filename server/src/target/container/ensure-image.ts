@@ -1,0 +1,67 @@
+import { AppError } from "../../platform/errors.ts";
+import { foreignArchitecture } from "../replica/replica-errors.ts";
+import type { ImageBundle, RunContext } from "../target.ts";
+import { imageNotLoaded, imageWithoutBase } from "./container-errors.ts";
+import type { EngineClient } from "./engine-client.ts";
+import { type ImageContents, imageArchive, sizeOf } from "./image-archive.ts";
+
+/** The contents of an image of the registry. @throws {AppError} when the registry has lost it */
+export type FindContents = (bundle: ImageBundle) => Promise<ImageContents>;
+
+/** What machines call themselves, in OCI's words. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+
+/**
+ * Brings the image into the engine, unless its digest is there. It is handed over as an archive, not pulled: that needs no trust
+ * of the engine in our certificate, no credentials in it and no way from it to our port, and the engine checks all digests.
+ *
+ * @returns the image's id in the engine
+ */
+export async function ensureImage(
+  engine: EngineClient,
+  bundle: ImageBundle,
+  findContents: FindContents,
+  { signal, say }: RunContext,
+): Promise<string> {
+  if (bundle.base === null) throw imageWithoutBase(bundle.imageId);
+  const { Architecture } = await engine.info();
+  const architecture = ARCHITECTURES[Architecture] ?? Architecture;
+  if (architecture !== bundle.architecture)
+    throw foreignArchitecture(bundle.imageId, bundle.architecture, architecture);
+  const contents = await findContents(bundle);
+  const reference = engineReference(bundle);
+  const ids = [contents.config.digest, contents.manifest.digest];
+  const there = await engine.image(reference);
+  if (there !== undefined && ids.includes(there.Id)) return there.Id;
+  const began = performance.now();
+  say(`Loading the image ${bundle.imageId} into the container engine (${inMegabytes(sizeOf(contents))}).`);
+  try {
+    await engine.loadImage(imageArchive(contents, reference), signal);
+  } catch (error) {
+    if (error instanceof AppError && error.code !== "EngineUnreachable")
+      throw imageNotLoaded(bundle.imageId, error.message);
+    throw error;
+  }
+  const loaded = await engine.image(reference);
+  if (loaded === undefined || !ids.includes(loaded.Id)) {
+    throw imageNotLoaded(bundle.imageId, `it has the id ${loaded?.Id ?? "none"} there, not ${ids.join(" or ")}`);
+  }
+  say(`Loaded the image in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
+  return loaded.Id;
+}
+
+/**
+ * What the image is called in the engine. `localhost/` keeps engines from looking for it anywhere else; the digest keeps images
+ * apart that had the same name one after the other.
+ */
+export function engineReference({
+  imageLocation,
+  imageDigest,
+}: Pick<ImageBundle, "imageLocation" | "imageDigest">): string {
+  const [, repository = "image", tag = "latest"] = /^[^/]*\/([^:@]+)(?::([^@]+))?/.exec(imageLocation) ?? [];
+  return `localhost/slipway/${repository}:${tag}-${imageDigest.replace(/^sha256:/, "").slice(0, 12)}`;
+}
+
+function inMegabytes(bytes: number): string {
+  return `${Math.max(1, Math.round(bytes / 1_000_000))} MB`;
+}

@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { spareUserRange } from "../../platform/sandbox-user.ts";
+import type { Limit } from "./container-settings.ts";
+import type { OwnUser } from "./container-user.ts";
+
+/** As whom the control plane itself runs. */
+export async function ownUser(): Promise<OwnUser> {
+  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, spare: await spareUserRange() };
+}
+
+const WANTED = [
+  { name: "nofile", line: "Max open files", most: 65_536 },
+  { name: "nproc", line: "Max processes", most: 20_000 },
+] as const;
+
+/**
+ * Where this machine's limits are finite, a container asks for no more: engines ask for far more by default, and on a machine that
+ * may not raise limits no container of theirs starts.
+ */
+export async function ownLimits(file = "/proc/self/limits"): Promise<readonly Limit[]> {
+  const text = await readFile(file, "utf8");
+  return WANTED.flatMap(({ name, line, most }) => {
+    const hard = Number(new RegExp(`^${line}\\s+\\S+\\s+(\\S+)`, "m").exec(text)?.[1]);
+    return Number.isSafeInteger(hard) ? [{ Name: name, Soft: Math.min(most, hard), Hard: Math.min(most, hard) }] : [];
+  });
+}

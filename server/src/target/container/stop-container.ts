@@ -1,0 +1,71 @@
+import { appendFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readFileIfThere } from "../../platform/atomic-file.ts";
+import { readRecord, updateRecord } from "./container-record.ts";
+import { labels } from "./container-settings.ts";
+import type { EngineClient } from "./engine-client.ts";
+import type { ReplicaFolder } from "./replica-folder.ts";
+import { containerName, removeStrangeFiles } from "./start-container.ts";
+
+/** A little more than the scorer itself gives its slowest request: it should end by its own decision. */
+const DRAIN_SECONDS = 35;
+const OUTPUT_LINES = 500;
+const OUTPUT_ROTATE_BYTES = 1024 * 1024;
+
+export interface StopOptions {
+  readonly installation: string;
+  readonly signal: AbortSignal;
+  /** false: no drain, for a scorer that does not answer anyway */
+  readonly drain?: boolean;
+}
+
+/** Ends and removes every container of the replica, known or not. Already gone is success. The folder stays. */
+export async function stopContainer(engine: EngineClient, folder: ReplicaFolder, options: StopOptions): Promise<void> {
+  const record = await readRecord(folder);
+  if (record !== undefined) await updateRecord(folder, record.nonce, { stopped: true });
+  for (const id of await containersOf(engine, folder, options.installation)) {
+    if (options.drain !== false) await engine.stopContainer(id, DRAIN_SECONDS, options.signal);
+    await keepOutput(engine, folder, id);
+    await engine.removeContainer(id);
+  }
+  for (const name of ["http.sock", "frames.sock"]) await rm(join(folder.shared, name), { force: true });
+}
+
+async function containersOf(engine: EngineClient, folder: ReplicaFolder, installation: string) {
+  const labelled = await engine.containers({
+    [labels.installation]: installation,
+    [labels.replica]: folder.run.replicaId,
+  });
+  const named = await engine.container(containerName(installation, folder));
+  return new Set([...labelled.map(({ Id }) => Id), ...(named === undefined ? [] : [named.Id])]);
+}
+
+/** What the container printed, before it is removed with its log. */
+async function keepOutput(engine: EngineClient, folder: ReplicaFolder, id: string): Promise<void> {
+  const output = await engine.output(id, OUTPUT_LINES);
+  if (output.trim() === "") return;
+  const file = outputFile(folder);
+  const found = await stat(file).catch(() => undefined);
+  // The folder may have been lost; then there is nobody who would read it.
+  if (found === undefined && (await stat(folder.run.folder).catch(() => undefined)) === undefined) return;
+  if ((found?.size ?? 0) > OUTPUT_ROTATE_BYTES) await rename(file, `${file}.1`);
+  await appendFile(file, output.endsWith("\n") ? output : `${output}\n`, { mode: 0o600 });
+}
+
+/** What earlier containers of this replica have printed, beside what its scorer wrote into its own log. */
+export async function readOutput(folder: ReplicaFolder): Promise<string> {
+  return (await readFileIfThere(outputFile(folder))) ?? "";
+}
+
+/** Leaves in the logs' folder what is to be kept of a replica that has no container any more. */
+export async function completeLogs(folder: ReplicaFolder): Promise<void> {
+  const { logs } = folder.run;
+  if ((await stat(logs).catch(() => undefined)) === undefined) return;
+  await removeStrangeFiles(logs);
+  const file = outputFile(folder);
+  if ((await stat(file).catch(() => undefined)) !== undefined) await rename(file, join(logs, "crash.log"));
+}
+
+function outputFile({ run }: ReplicaFolder): string {
+  return join(run.folder, "output.log");
+}
