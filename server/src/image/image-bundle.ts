@@ -14,7 +14,7 @@ export async function bundleOf(
   deps: { readonly folders: AppFolders; readonly environments: EnvironmentService },
   image: Image,
   built: BuiltImage,
-  facts: Pick<ImageBundle, "imageId" | "imageDigest" | "imageLocation">,
+  facts: Pick<ImageBundle, "imageId" | "imageDigest" | "imageLocation" | "repository">,
 ): Promise<ImageBundle> {
   const { plan } = built;
   const signal = AbortSignal.timeout(REPAIR_MS);

@@ -134,6 +134,13 @@ export const nodeNotAvailable = (name: string, version: string, reason: string) 
     message: `The program that runs in images, ${name} ${version}, could not be fetched: ${reason}. Check the registry and proxy in npm's settings (npm config list), or install the package ${name} beside Slipway.`,
   });
 
+export const imageNotWhole = (imageId: string, digest: string) =>
+  new AppError({
+    code: "ImageNotWhole",
+    kind: "conflict",
+    message: `The image ${imageId} is not whole in the registry any more: ${digest} is missing. Create the image again.`,
+  });
+
 export const onnxRuntimeNotInstalled = () =>
   new AppError({
     code: "OnnxRuntimeNotInstalled",

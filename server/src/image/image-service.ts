@@ -139,7 +139,12 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
       if (image.state !== "Succeeded" || image.digest === null || built === undefined) {
         throw imageNotReady(id, image.state, image.error);
       }
-      const facts = { imageId: id, imageDigest: image.digest, imageLocation: await location(image) };
+      const facts = {
+        imageId: id,
+        imageDigest: image.digest,
+        imageLocation: await location(image),
+        repository: { workspaceId, name: image.name },
+      };
       return bundleOf({ folders, environments: deps.environments }, image, built, facts);
     },
 

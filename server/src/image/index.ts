@@ -5,6 +5,7 @@ export { type BaseTables, baseMigration } from "./base-tables.ts";
 export { type BuildImageDependencies, buildImageOperation, IMAGE_BUILD } from "./build-image.operation.ts";
 export { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 export type { Image, ImageAsset, ImageReader, ImageRequest, ImageState, ImageUsers } from "./image.ts";
+export { readImageBlobs } from "./image-blobs.ts";
 export { imageContentsRoutes } from "./image-contents-routes.ts";
 export { createImageInspector, type ImageInspector } from "./image-inspector.ts";
 export { createImageProofs } from "./image-proofs.ts";

@@ -9,6 +9,8 @@ export interface ImageBundle {
   readonly imageDigest: string;
   /** `NAME:VERSION` in the registry, for targets that pull */
   readonly imageLocation: string;
+  /** where the built-in registry keeps it */
+  readonly repository: { readonly workspaceId: string; readonly name: string };
   /** as OCI names it: `amd64`, `arm64` */
   readonly architecture: string;
   /** what the image stands on; null: it has no operating system, so no container engine can run it */

@@ -142,7 +142,7 @@ export async function createServiceFixture() {
         const location = `localhost/default/${imageId}`;
         const bundle = {
           ...{ imageId, imageDigest: `sha256:${imageId}`, imageLocation: location, runtime: "onnx" as const },
-          ...{ architecture: "amd64", base: null },
+          ...{ architecture: "amd64", base: null, repository: { workspaceId: "w", name: "digits" } },
         };
         return { ...bundle, appRoot: folder, environmentVariables: {}, models: [] };
       },

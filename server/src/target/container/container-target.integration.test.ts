@@ -12,7 +12,7 @@ import { type ConformanceWorld, type DeploymentWishes, eventually, targetConform
 import { labels } from "./container-settings.ts";
 import { type ContainerTargetOptions, createContainerTarget } from "./container-target.ts";
 import { createEngineClient } from "./engine-client.ts";
-import type { ImageContents } from "./image-archive.ts";
+import type { ImageBlobs } from "./image-archive.ts";
 import { ownLimits, ownUser } from "./own-process.ts";
 import { type MachineImage, machineImage } from "./test/machine-image.ts";
 
@@ -31,12 +31,12 @@ async function openContainerWorld(engine: ContainerEngine): Promise<ContainerWor
   const base = await mkdtemp(join(tmpdir(), "slipway-container-"));
   const secret = { file: join(base, "key"), text: "the key of the control plane" };
   await writeFile(secret.file, secret.text, { mode: 0o600 });
-  const contents = new Map<string, ImageContents>();
+  const contents = new Map<string, ImageBlobs>();
   const client = createEngineClient(engine.socketPath);
   const options: ContainerTargetOptions = {
     folder: join(base, "containers"),
     findEngine: async () => createEngineClient(engine.socketPath),
-    findContents: async ({ imageDigest }) => {
+    findBlobs: async ({ imageDigest }) => {
       const found = contents.get(imageDigest);
       if (found === undefined) throw new Error(`No image ${imageDigest}.`);
       return found;
@@ -71,6 +71,7 @@ async function openContainerWorld(engine: ContainerEngine): Promise<ContainerWor
         imageId: "echo:1",
         imageDigest: made.manifest.digest,
         imageLocation: `localhost:8443/default/echo-${id}:1`,
+        repository: { workspaceId: "w", name: `echo-${id}` },
         architecture: ownArchitecture(),
         base: "this machine",
         runtime: "python",

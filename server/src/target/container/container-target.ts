@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import { createBringUp } from "../replica/bring-up.ts";
+import { createKeyedLock } from "../replica/keyed-lock.ts";
 import { readLogs, retireLogs } from "../replica/replica-logs.ts";
 import {
   checkDeploymentId,
@@ -17,12 +18,14 @@ import { updateRecord } from "./container-record.ts";
 import { labels } from "./container-settings.ts";
 import type { EngineInfo } from "./engine-answers.ts";
 import type { EngineClient } from "./engine-client.ts";
+import { engineReference, ensureImage, type FindBlobs } from "./ensure-image.ts";
 import { type ContainerLook, describeContainer, isDraining, isOnItsWay, lookAtContainer } from "./look-at-container.ts";
 import { replicaFolder } from "./replica-folder.ts";
 import { type StartOptions, startContainer } from "./start-container.ts";
 import { completeLogs, readOutput, stopContainer } from "./stop-container.ts";
 
-export interface ContainerTargetOptions extends StartOptions {
+export interface ContainerTargetOptions extends Omit<StartOptions, "ensureImage"> {
+  readonly findBlobs: FindBlobs;
   /** `DIR/containers`; made if missing */
   readonly folder: string;
   /** @throws {AppError} when there is none */
@@ -35,6 +38,13 @@ const OUTPUT_LINES = 500;
 /** Runs images as containers of an engine of this machine: one for each replica, its scorer's sockets in a mounted folder. */
 export function createContainerTarget(options: ContainerTargetOptions): Target {
   const { folder: root, findEngine, installation, clock } = options;
+  const imageLock = createKeyedLock();
+  const startOptions: StartOptions = {
+    ...options,
+    // Replicas that start together need it loaded once.
+    ensureImage: (engine, bundle, context) =>
+      imageLock(engineReference(bundle), () => ensureImage(engine, bundle, options.findBlobs, context)),
+  };
   const look = (run: RunFolder, patient = false) => lookAtContainer(replicaFolder(run), findEngine, patient);
   const { bringUp, alone } = createBringUp<ContainerLook>(
     {
@@ -46,7 +56,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
       isBlameless: (found) => found.kind === "gone" && LOST_WITH_ENGINE.includes(found.cause?.code ?? ""),
       stop: async (run, how) => stopContainer(await findEngine(), replicaFolder(run), { installation, ...how }),
       start: async (deployment, run, count, context) =>
-        startContainer(await findEngine(), deployment, replicaFolder(run), count, options, context),
+        startContainer(await findEngine(), deployment, replicaFolder(run), count, startOptions, context),
       remember,
     },
     options,

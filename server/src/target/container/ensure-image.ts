@@ -3,10 +3,10 @@ import { foreignArchitecture } from "../replica/replica-errors.ts";
 import type { ImageBundle, RunContext } from "../target.ts";
 import { imageNotLoaded, imageWithoutBase } from "./container-errors.ts";
 import type { EngineClient } from "./engine-client.ts";
-import { type ImageContents, imageArchive, sizeOf } from "./image-archive.ts";
+import { type ImageBlobs, imageArchive, sizeOf } from "./image-archive.ts";
 
-/** The contents of an image of the registry. @throws {AppError} when the registry has lost it */
-export type FindContents = (bundle: ImageBundle) => Promise<ImageContents>;
+/** All blobs of an image of the registry. @throws {AppError} when the registry has lost it */
+export type FindBlobs = (bundle: ImageBundle) => Promise<ImageBlobs>;
 
 /** What machines call themselves, in OCI's words. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
@@ -20,7 +20,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch
 export async function ensureImage(
   engine: EngineClient,
   bundle: ImageBundle,
-  findContents: FindContents,
+  findBlobs: FindBlobs,
   { signal, say }: RunContext,
 ): Promise<string> {
   if (bundle.base === null) throw imageWithoutBase(bundle.imageId);
@@ -28,15 +28,15 @@ export async function ensureImage(
   const architecture = ARCHITECTURES[Architecture] ?? Architecture;
   if (architecture !== bundle.architecture)
     throw foreignArchitecture(bundle.imageId, bundle.architecture, architecture);
-  const contents = await findContents(bundle);
+  const blobs = await findBlobs(bundle);
   const reference = engineReference(bundle);
-  const ids = [contents.config.digest, contents.manifest.digest];
+  const ids = [blobs.config.digest, blobs.manifest.digest];
   const there = await engine.image(reference);
   if (there !== undefined && ids.includes(there.Id)) return there.Id;
   const began = performance.now();
-  say(`Loading the image ${bundle.imageId} into the container engine (${inMegabytes(sizeOf(contents))}).`);
+  say(`Loading the image ${bundle.imageId} into the container engine (${inMegabytes(sizeOf(blobs))}).`);
   try {
-    await engine.loadImage(imageArchive(contents, reference), signal);
+    await engine.loadImage(imageArchive(blobs, reference), signal);
   } catch (error) {
     if (error instanceof AppError && error.code !== "EngineUnreachable")
       throw imageNotLoaded(bundle.imageId, error.message);

@@ -10,7 +10,7 @@ export interface ImageBlob {
 }
 
 /** A whole image, as it lies in the registry. */
-export interface ImageContents {
+export interface ImageBlobs {
   readonly manifest: ImageBlob & { readonly mediaType: string };
   readonly config: ImageBlob;
   readonly layers: readonly ImageBlob[];
@@ -20,7 +20,7 @@ export interface ImageContents {
  * The image as one tar under a name: an OCI image layout that is a `docker save` archive as well. Docker before 25 reads
  * `manifest.json` only, Podman and Docker's containerd store read `index.json` and keep the manifest's digest.
  */
-export function imageArchive(contents: ImageContents, reference: string): AsyncIterable<Uint8Array> {
+export function imageArchive(contents: ImageBlobs, reference: string): AsyncIterable<Uint8Array> {
   const { manifest, config, layers } = contents;
   const tar = pack();
   const add = (name: string, text: string) => tar.entry({ name, ...PLAIN }, text);
@@ -37,13 +37,13 @@ export function imageArchive(contents: ImageContents, reference: string): AsyncI
   return Readable.from(tar);
 }
 
-export function sizeOf({ config, layers }: ImageContents): number {
+export function sizeOf({ config, layers }: ImageBlobs): number {
   return [config, ...layers].reduce((sum, { size }) => sum + size, 0);
 }
 
 const PLAIN = { mode: 0o644, mtime: new Date(0) };
 
-function index(manifest: ImageContents["manifest"], reference: string) {
+function index(manifest: ImageBlobs["manifest"], reference: string) {
   return {
     schemaVersion: 2,
     mediaType: "application/vnd.oci.image.index.v1+json",

@@ -7,18 +7,18 @@ import { newSecret } from "../../platform/ids.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
 import type { RestartCount } from "../replica/restart-back-off.ts";
 import { scorerLimits } from "../replica/scorer-limits.ts";
-import type { Deployment, RunContext } from "../target.ts";
+import type { Deployment, ImageBundle, RunContext } from "../target.ts";
 import { engineRefused } from "./container-errors.ts";
 import { writeRecord } from "./container-record.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { containerSettings, type Limit } from "./container-settings.ts";
 import { type ContainerUser, containerUser, type OwnUser } from "./container-user.ts";
 import type { EngineClient } from "./engine-client.ts";
-import { ensureImage, type FindContents } from "./ensure-image.ts";
 import { outerSockets, type ReplicaFolder } from "./replica-folder.ts";
 
 export interface StartOptions {
-  readonly findContents: FindContents;
+  /** @returns the image's id in the engine */
+  ensureImage(engine: EngineClient, bundle: ImageBundle, context: RunContext): Promise<string>;
   /** tells the containers of several installations on one engine apart: letters and digits */
   readonly installation: string;
   readonly own: OwnUser;
@@ -46,7 +46,7 @@ export async function startContainer(
   await prepareFolder(folder, user);
   await writeConfig(folder, await scorerConfig(deployment, folder, nonce, options), user);
   const create = async () => {
-    const imageId = await ensureImage(engine, deployment.bundle, options.findContents, context);
+    const imageId = await options.ensureImage(engine, deployment.bundle, context);
     const settings = containerSettings({ ...options, deployment, folder, imageId, nonce, user, info });
     return engine.createContainer(containerName(options.installation, folder), settings);
   };

@@ -90,6 +90,7 @@ async function openProcessWorld(wishes: WorldWishes = {}): Promise<ProcessWorld>
         imageId: "echo:1",
         imageDigest: "sha256:0",
         imageLocation: "localhost/echo:1",
+        repository: { workspaceId: "w", name: "echo" },
         architecture: ownArchitecture(),
         base: null,
         runtime: "python",

@@ -11,13 +11,13 @@ import { imagePaths } from "@slipway/api";
 import { scorerMain } from "@slipway/scoring";
 import { pack } from "tar-stream";
 import { ownArchitecture } from "../../../platform/architecture.ts";
-import type { ImageBlob, ImageContents } from "../image-archive.ts";
+import type { ImageBlob, ImageBlobs } from "../image-archive.ts";
 
 const run = promisify(execFile);
 
 export interface MachineImage {
   /** an image like it with this driver */
-  withScript(script: string): Promise<ImageContents>;
+  withScript(script: string): Promise<ImageBlobs>;
   close(): Promise<void>;
 }
 
