@@ -27,6 +27,18 @@ export const Config = Type.Object(
       default: "process",
       description: "How container-instance services (ACI) run.",
     }),
+    containerEngine: Type.Optional(
+      Type.String({
+        pattern: "^unix:///.+",
+        description:
+          "Docker or Podman, as unix:///PATH of its socket; DOCKER_HOST, CONTAINER_HOST or the usual sockets if not given.",
+      }),
+    ),
+    containerNetwork: Type.Union([Type.Literal("bridge"), Type.Literal("none")], {
+      default: "bridge",
+      description:
+        "Network of services that run in containers: the engine's bridge, by which score.py may call out, or none.",
+    }),
     strictPython: Type.Boolean({
       default: false,
       description: "Refuse to build with another Python minor version than the one asked for.",
@@ -111,6 +123,7 @@ export function dataLayout(dataFolder: string) {
     /** the programs that images bring along */
     runtimes: at("runtimes"),
     run: at("run"),
+    containers: at("containers"),
     gateway: at("gateway"),
     gatewayConfig: at("gateway", "gateway.json"),
     logs: at("logs"),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import type { Server as HttpsServer } from "node:https";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -30,6 +31,7 @@ import {
   describeImageBuild,
   IMAGE_BUILD,
   type ImageService,
+  readImageBlobs,
 } from "./image/index.ts";
 import { certificateHosts, gatewayUrl, hostToListenOn, listen } from "./listening.ts";
 import { migrations, type Tables } from "./migrations.ts";
@@ -66,6 +68,7 @@ import {
   describeServiceOperations,
   serviceUsersOfImage,
 } from "./service/index.ts";
+import { createContainerTarget, engineFinder, ownLimits, ownUser } from "./target/container/index.ts";
 import { createProcessTarget } from "./target/process/index.ts";
 import { createWorkspaceService } from "./workspace/index.ts";
 
@@ -236,11 +239,29 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     clock,
     log,
   });
+  const containerTarget = createContainerTarget({
+    folder: layout.containers,
+    findEngine: engineFinder({
+      address: config.containerEngine,
+      env: surroundings.env,
+      file: join(layout.containers, "engine.json"),
+    }),
+    findBlobs: (bundle) => readImageBlobs(registry, bundle),
+    installation: dataFolderKey(config.dataFolder),
+    own: await ownUser(),
+    limits: await ownLimits(),
+    network: config.containerNetwork,
+    shortFolderRoot: tmpdir(),
+    legacyStatusCodes: config.legacyStatusCodes,
+    timeZone: surroundings.env.TZ,
+    clock,
+    log,
+  });
   const room = createServiceRoom({
     store: serviceStore,
     images,
     models,
-    targets: { process: processTarget },
+    targets: { process: processTarget, container: containerTarget },
     computeTargets: computeTargets(config.containerInstances),
     workspaces,
     operations,
@@ -399,7 +420,7 @@ async function lockDataFolder(file: string): Promise<ExclusiveLock> {
   }
 }
 
-/** Tells the cgroups of several installations on one machine apart. */
+/** Tells the cgroups and containers of several installations on one machine apart. */
 function dataFolderKey(folder: string): string {
   return createHash("sha256").update(folder).digest("hex").slice(0, 12);
 }

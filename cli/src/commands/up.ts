@@ -9,6 +9,8 @@ interface UpOptions {
   readonly gatewayPort: number;
   readonly publicUrl?: string;
   readonly containerInstances: string;
+  readonly containerEngine?: string;
+  readonly containerNetwork: string;
   readonly strictPython?: boolean;
   readonly condaChannelAlias?: string;
   readonly condaChannelMirror?: readonly string[];
@@ -50,6 +52,17 @@ export function upCommand(): Command {
         .choices(["process", "container"])
         .default("process"),
     )
+    .addOption(
+      new Option(
+        "--container-engine <address>",
+        "Docker or Podman, unix:///PATH (default: DOCKER_HOST, CONTAINER_HOST, the usual sockets)",
+      ).env("SLIPWAY_CONTAINER_ENGINE"),
+    )
+    .addOption(
+      new Option("--container-network <network>", "network of services that run in containers")
+        .choices(["bridge", "none"])
+        .default("bridge"),
+    )
     .option("--strict-python", "refuse to build with another Python minor version than the one asked for")
     .addOption(
       new Option("--conda-channel-alias <url>", "in front of the names of conda channels, for a mirror of all").env(
@@ -72,6 +85,7 @@ Examples:
   slipway up                                     everything in ~/.slipway, on https://localhost:8443
   slipway up --data /srv/slipway --public-url https://models.example.org:8443
   slipway up --conda-channel-mirror conda-forge=https://mirror.example.org/conda-forge
+  slipway up --container-instances container     services run in Docker or Podman
   slipway exec -- python deploy.py               in another terminal: run a script for Azure ML SDK v1
 
 Ctrl-C stops everything, services included; the next start brings back every service that should run.`,

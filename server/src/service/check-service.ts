@@ -12,6 +12,7 @@ import {
   serviceImageMissing,
   serviceNameInvalid,
   settingUnsupported,
+  targetNotReady,
 } from "./service-errors.ts";
 import { checkKey } from "./service-keys.ts";
 import { gatewayProperties } from "./service-properties.ts";
@@ -71,11 +72,17 @@ export function checkScaling({ kind, capabilities }: Target, scaling: Scaling): 
   }
 }
 
-/** CPU is a weight, so one replica may ask for what one machine has; memory is a limit, and all replicas count. */
+/**
+ * CPU is a weight, so one replica may ask for what one machine has; memory is a limit, and all replicas count.
+ *
+ * @throws {AppError} TargetNotReady, CpuNotAvailable, MemoryNotAvailable
+ */
 export async function checkResources(
   target: Target,
   wanted: { readonly cpu: number; readonly memoryBytes: number; readonly replicas: number },
 ): Promise<void> {
+  const check = await target.check();
+  if (!check.ok) throw targetNotReady(target.kind, check.reason, check.nextAction);
   const free = await target.capacity();
   if (wanted.cpu > free.cpu) throw cpuNotAvailable(wanted.cpu, free.cpu);
   const memoryBytes = wanted.memoryBytes * wanted.replicas;

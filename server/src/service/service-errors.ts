@@ -51,6 +51,13 @@ export const computeTypeChanged = (name: string, from: string, to: string) =>
     message: `The service ${name} runs on ${from} and cannot be overwritten by one on ${to}. Delete it first.`,
   });
 
+export const targetNotReady = (kind: string, reason: string, nextAction: string) =>
+  new AppError({
+    code: "TargetNotReady",
+    kind: "conflict",
+    message: `The ${kind} target cannot run services now: ${reason} ${nextAction}`,
+  });
+
 export const cpuNotAvailable = (asked: number, free: number) =>
   new AppError({
     code: "CpuNotAvailable",

@@ -74,7 +74,7 @@ export async function startPodman(wishes: EngineWishes = {}): Promise<ContainerE
       .map((host) => `[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true\n`)
       .join("\n"),
   );
-  const storage = ["--root", join(folder, "data"), "--runroot", join(folder, "exec"), "--storage-driver", "vfs"];
+  const storage = ["--root", join(folder, "data"), "--runroot", join(folder, "exec"), "--storage-driver", "overlay"];
   const runtime = ["--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file"];
   const service = ["system", "service", "--time", "0", `unix://${socketPath}`];
   return engine("podman", folder, socketPath, "podman", [...storage, ...runtime, ...service], {
