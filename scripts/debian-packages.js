@@ -1,9 +1,11 @@
 // Debian packages that a script needs: installed with a plain message, only as root (or with sudo), never by hand.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
 
+/** A program in the path, or a file by its whole path. */
 export function hasProgram(program) {
+  if (isAbsolute(program)) return existsSync(program);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { gateway } from "./gateway.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
@@ -25,6 +26,7 @@ const benchmarks: readonly Benchmark[] = [
   scoringTwoCores,
   onnxRidge,
   onnxCnn,
+  gateway,
 ];
 
 const { positionals, values } = parseArgs({

@@ -14,10 +14,14 @@ interface ClosedLoopResult {
   readonly p99Ms: number;
 }
 
-/** wrk with one thread and 16 connections: the next request leaves when the last one was answered. */
-export async function closedLoop(address: ScoringAddress, seconds: number): Promise<ClosedLoopResult> {
+/** wrk with one thread: the next request of a connection leaves when its last one was answered. */
+export async function closedLoop(
+  address: ScoringAddress,
+  seconds: number,
+  connections = 16,
+): Promise<ClosedLoopResult> {
   const { url, body, authorization = "" } = address;
-  const options = ["-t1", "-c16", `-d${seconds}s`, "-s", script];
+  const options = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script];
   const env = { ...process.env, BODY: body, AUTHORIZATION: authorization };
   const { stdout } = await promisify(execFile)("wrk", [...options, url], { env });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as ClosedLoopResult;

@@ -36,7 +36,7 @@ export function genuineClient(): string {
   return python;
 }
 
-function cacheFolder(): string {
+export function cacheFolder(): string {
   const { SLIPWAY_CACHE, XDG_CACHE_HOME } = process.env;
   return SLIPWAY_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "slipway");
 }

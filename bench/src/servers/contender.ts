@@ -47,11 +47,22 @@ interface ProgramOptions {
 
 /** Starts a server program in the contender's folder, and waits until it gives the right answer. */
 export async function startProgram(
-  { context, model, folder }: Stage,
+  stage: Stage,
   command: readonly string[],
   address: ScoringAddress,
-  { env }: ProgramOptions = {},
+  options: ProgramOptions = {},
 ): Promise<ScoringAddress> {
+  await startServer(stage, command, () => answersRight(address, stage.model), options);
+  return address;
+}
+
+/** Starts a server program in the folder, and waits until it answers. @returns its process id */
+export async function startServer(
+  { context, folder }: Pick<Stage, "context" | "folder">,
+  command: readonly string[],
+  answers: () => Promise<boolean>,
+  { env }: ProgramOptions = {},
+): Promise<number> {
   const [program = "", ...args] = command;
   const log = join(folder, "server.log");
   await using output = await open(log, "w");
@@ -75,15 +86,12 @@ export async function startProgram(
     (error) => Promise.reject(error),
   );
   try {
-    await Promise.race([
-      ended,
-      eventually(async () => ((await answersRight(address, model)) ? true : undefined), START_MS),
-    ]);
+    await Promise.race([ended, eventually(async () => ((await answers()) ? true : undefined), START_MS)]);
+    return child.pid ?? 0;
   } catch (error) {
     const tail = (await readFile(log, "utf8")).trim().split("\n").slice(-3).join(" | ");
     throw new Error(`${(error as Error).message} (${tail})`, { cause: error });
   }
-  return address;
 }
 
 /** One request. @throws unless the predictions are the model's */
