@@ -5,17 +5,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureDebianPackages } from "./debian-packages.js";
 import { ensureGenuineClient } from "./genuine-client.js";
+import { ensureOras, ensureRegistryConformance } from "./go-programs.js";
 import { ensureInferenceClients } from "./inference-clients.js";
 
 const missing = ensureDebianPackages([
   { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
   { name: "prometheus", program: "prometheus", why: "a real Prometheus reads the gateway's metrics" },
   { name: "curl", program: "curl", why: "the curl line that `slipway service deploy` prints is run" },
+  { name: "skopeo", program: "skopeo", why: "it pushes to and pulls from the registry" },
+  { name: "podman", program: "podman", why: "it pushes to and pulls from the registry" },
+  { name: "docker.io", program: "dockerd", why: "it pushes to and pulls from the registry" },
+  { name: "containerd", program: "ctr", why: "it pushes to and pulls from the registry" },
 ]);
 const client = ensureGenuineClient();
 if (client.python === undefined) missing.push(`azureml-core (${client.reason})`);
 const inference = ensureInferenceClients();
 if (inference.python === undefined) missing.push(`tritonclient and kserve (${inference.reason})`);
+const conformance = ensureRegistryConformance();
+if (conformance.program === undefined) missing.push(`the registry's conformance suite (${conformance.reason})`);
+const oras = ensureOras();
+if (oras.program === undefined) missing.push(`oras (${oras.reason})`);
 if (missing.length > 0) {
   console.log(`Not available here: ${missing.join(", ")}. Tests that need them are skipped, each with its name.`);
   if (process.env.CI === "true") {
@@ -35,6 +44,8 @@ const { status } = spawnSync(
       ...process.env,
       SLIPWAY_TEST_AZUREML_PYTHON: client.python ?? "",
       SLIPWAY_TEST_INFERENCE_PYTHON: inference.python ?? "",
+      SLIPWAY_TEST_REGISTRY_CONFORMANCE: conformance.program ?? "",
+      SLIPWAY_TEST_ORAS: oras.program ?? "",
     },
   },
 );

@@ -6,6 +6,7 @@ import { imageCommand } from "./commands/image.ts";
 import { loginCommand } from "./commands/login.ts";
 import { modelCommand } from "./commands/model.ts";
 import { operationCommand } from "./commands/operation.ts";
+import { registryCommand } from "./commands/registry.ts";
 import { restartCommand } from "./commands/restart.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -17,7 +18,7 @@ const groups: readonly (readonly [heading: string, commands: readonly (() => Com
   ["Server:", [upCommand, restartCommand, statusCommand]],
   ["From model to service:", [modelCommand, imageCommand, serviceCommand, operationCommand]],
   ["Scripts for Azure ML SDK v1:", [execCommand, envCommand]],
-  ["Workspaces and access:", [workspaceCommand, accessCommand, loginCommand]],
+  ["Workspaces and access:", [workspaceCommand, accessCommand, registryCommand, loginCommand]],
 ];
 
 export function createProgram(version: string): Command {

@@ -4,6 +4,7 @@ import { createHttp, type Fetch } from "./http.ts";
 import { createImages, type Images } from "./images.ts";
 import { createModels, type Models } from "./models.ts";
 import { createOperations, type Operations } from "./operations.ts";
+import { createRegistry, type Registry } from "./registry.ts";
 import { createServices, type Services } from "./services.ts";
 import { defaultWorkspace, type WorkspaceName, workspaceAddress } from "./workspace-address.ts";
 import { createWorkspaces, type Workspaces } from "./workspaces.ts";
@@ -29,6 +30,7 @@ export interface SlipwayClient {
   readonly images: Images;
   readonly services: Services;
   readonly operations: Operations;
+  readonly registry: Registry;
   readonly access: Access;
 }
 
@@ -58,6 +60,7 @@ export function createClient(options: ClientOptions): SlipwayClient {
     images: createImages(http, artifacts, address),
     services: createServices(http, fetch, address),
     operations: createOperations(http, address),
+    registry: createRegistry(http, workspace, address),
     access: createAccess(http),
   };
 }

@@ -6,6 +6,7 @@ export type { ImageFilter, NewImage, StartedImage } from "./images.ts";
 export { CONTENT_PROPERTY, contentDigest, type ModelFilter, type NewModel } from "./models.ts";
 export { createLogReader, type LogEntry } from "./operation-log.ts";
 export type { Started, WaitOptions } from "./operations.ts";
+export type { CollectionOptions } from "./registry.ts";
 export type { ScoreOptions, Scorer } from "./scorer.ts";
 export type { NewService, ServiceFilter, ServiceSettings, ServiceUpdate } from "./services.ts";
 export { type ErrorDetail, isSlipwayError, SlipwayError } from "./slipway-error.ts";

@@ -3,6 +3,7 @@ import type {
   NewServicePrincipal,
   ServicePrincipal,
   WireAsset,
+  ContainerRegistry as WireContainerRegistry,
   WireImage,
   WireImageChange,
   WireImageComparison,
@@ -11,6 +12,7 @@ import type {
   WireImageProof,
   WireModel,
   WireOperation,
+  RegistryCredentials as WireRegistryCredentials,
   WireService,
 } from "@slipway/api";
 
@@ -75,3 +77,8 @@ export type AccessEntry = ServicePrincipal;
 
 /** The secret is shown once, when the entry is made. */
 export type NewAccessEntry = NewServicePrincipal;
+
+export type ContainerRegistry = WireContainerRegistry;
+
+/** User name and passwords for image clients. */
+export type RegistryCredentials = WireRegistryCredentials;

@@ -3,7 +3,7 @@ import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { LayerStore } from "./layer-store.ts";
 import { type ManifestDocument, readManifest } from "./manifest-document.ts";
 import type { ManifestStore, StoredManifest } from "./manifest-store.ts";
-import { type Descriptor, isDigest, mediaTypes, type Repository } from "./registry.ts";
+import { type Descriptor, mediaTypes, type Repository } from "./registry.ts";
 import { digestMismatch, manifestBlobUnknown, manifestSizeInvalid } from "./registry-errors.ts";
 import type { RepositoryBlobStore } from "./repository-blob-store.ts";
 
@@ -31,7 +31,7 @@ export type PushedManifest = Awaited<ReturnType<ManifestService["push"]>>;
 export function createManifestService({ blobs, manifests, layers, repositoryBlobs }: ManifestDependencies) {
   async function put(
     repository: Repository,
-    tag: string | undefined,
+    tags: readonly string[],
     bytes: Uint8Array,
     document: ManifestDocument,
     options: { readonly digest: string; readonly mustBeThere?: boolean },
@@ -50,7 +50,7 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
       blobs: document.blobs.map(({ digest }) => digest),
       manifests: document.manifests.map(({ digest }) => digest),
     };
-    const missing = await manifests.put(repository, { ...manifest, ...contents }, tag, options);
+    const missing = await manifests.put(repository, { ...manifest, ...contents }, tags, options);
     if (missing !== undefined) throw manifestBlobUnknown(missing, repository.name);
     return manifest;
   }
@@ -92,22 +92,22 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
     /**
      * Takes a client's manifest.
      *
-     * @param reference a tag, or the digest that the bytes must have
+     * @param reference.digest what the bytes must have; undefined: their SHA-256
      * @param mediaType the `Content-Type` that came with it
      * @throws {AppError} MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN
      */
     async push(
       repository: Repository,
-      reference: string,
+      reference: { readonly digest: string | undefined; readonly tags: readonly string[] },
       bytes: Uint8Array,
       mediaType: string | undefined,
     ): Promise<StoredManifest> {
-      const byDigest = isDigest(reference);
-      const digest = digestOf(bytes, byDigest && reference.startsWith("sha512:") ? "sha512" : "sha256");
-      if (byDigest && digest !== reference) throw digestMismatch(reference, digest);
+      const { digest: expected, tags } = reference;
+      const digest = digestOf(bytes, expected?.startsWith("sha512:") ? "sha512" : "sha256");
+      if (expected !== undefined && digest !== expected) throw digestMismatch(expected, digest);
       const document = readManifest(bytes, mediaType);
       await checkPushed(repository, document);
-      return put(repository, byDigest ? undefined : reference, bytes, document, { digest, mustBeThere: true });
+      return put(repository, tags, bytes, document, { digest, mustBeThere: true });
     },
 
     /**
@@ -130,7 +130,8 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
         if (known !== size) throw manifestSizeInvalid(digest, size, known);
       }
       await checkManifests(repository, document);
-      return describe(await put(repository, tag, manifest, document, { digest: digestOf(manifest, "sha256") }));
+      const tags = tag === undefined ? [] : [tag];
+      return describe(await put(repository, tags, manifest, document, { digest: digestOf(manifest, "sha256") }));
     },
 
     /**
@@ -152,7 +153,7 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
       };
       const bytes = Buffer.from(JSON.stringify(manifest));
       const read = readManifest(bytes, mediaTypes.manifest);
-      return describe(await put(repository, undefined, bytes, read, { digest: digestOf(bytes, "sha256") }));
+      return describe(await put(repository, [], bytes, read, { digest: digestOf(bytes, "sha256") }));
     },
 
     /** What is attached to a manifest, by whomever; only of one type if it is given. */

@@ -74,7 +74,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
 
   return {
     /**
-     * Manifest, what it names and its tag appear together.
+     * Manifest, what it names and its tags appear together.
      *
      * @param options.mustBeThere everything that it names must be in the repository; otherwise nothing is written
      * @returns the digest of what is missing
@@ -82,7 +82,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
     async put(
       repository: Repository,
       manifest: NewManifest,
-      tag: string | undefined,
+      tags: readonly string[],
       options: { readonly mustBeThere?: boolean } = {},
     ): Promise<string | undefined> {
       const contents = [
@@ -119,13 +119,14 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
             .onConflict((oc) => oc.doNothing())
             .execute();
         }
-        if (tag === undefined) return undefined;
         const tagged = { digest: manifest.digest, updated_at: clock.now().toISOString() };
-        await transaction
-          .insertInto("registry_tag")
-          .values({ ...of(repository), tag, ...tagged })
-          .onConflict((oc) => oc.columns(["workspace_id", "repository", "tag"]).doUpdateSet(tagged))
-          .execute();
+        for (const tag of tags) {
+          await transaction
+            .insertInto("registry_tag")
+            .values({ ...of(repository), tag, ...tagged })
+            .onConflict((oc) => oc.columns(["workspace_id", "repository", "tag"]).doUpdateSet(tagged))
+            .execute();
+        }
         return undefined;
       });
     },

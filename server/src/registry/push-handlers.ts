@@ -72,13 +72,16 @@ export function pushHandlers({ registry, uploads, ownerOf }: RegistryDependencie
       return reply.code(204).send();
     },
 
+    /** By tag, or by digest, then with any number of tags in the query (1.2 of the specification). */
     async putManifest(request: FastifyRequest, reply: FastifyReply, place: Place, reference: string) {
-      if (!isDigest(reference)) {
-        if (!isTag(reference)) throw tagInvalid(reference);
-        await refuseOwned(place, [reference]);
-      }
+      const tags = isDigest(reference) ? tagsOfQuery(request) : [reference];
+      for (const tag of tags) if (!isTag(tag)) throw tagInvalid(tag);
+      await refuseOwned(place, tags);
       const bytes = await wholeBody(request);
-      const manifest = await registry.push(place.repository, reference, bytes, request.headers["content-type"]);
+      const digest = isDigest(reference) ? reference : undefined;
+      const mediaType = request.headers["content-type"];
+      const manifest = await registry.push(place.repository, { digest, tags }, bytes, mediaType);
+      if (digest !== undefined && tags.length > 0) reply.header("OCI-Tag", tags.join(", "));
       if (manifest.subject !== undefined) reply.header("OCI-Subject", manifest.subject);
       return created(reply, place, "manifests", manifest.digest);
     },
@@ -100,6 +103,11 @@ export function pushHandlers({ registry, uploads, ownerOf }: RegistryDependencie
       return reply.code(202).send();
     },
   };
+}
+
+function tagsOfQuery(request: FastifyRequest): string[] {
+  const { tag } = request.query as { tag?: string | string[] };
+  return tag === undefined ? [] : [tag].flat();
 }
 
 /** @returns undefined: any repository of the workspace will do; null: it is none of this workspace */

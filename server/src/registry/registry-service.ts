@@ -116,7 +116,7 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
       contents: readonly Descriptor[],
     ): Promise<void> {
       const digests = contents.map(({ digest }) => digest);
-      await manifests.put(repository, { ...manifest, blob: manifest.digest, blobs: digests, manifests: [] }, tag);
+      await manifests.put(repository, { ...manifest, blob: manifest.digest, blobs: digests, manifests: [] }, [tag]);
     },
 
     push,
