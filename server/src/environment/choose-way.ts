@@ -24,27 +24,21 @@ export async function chooseWay(
   pypi: () => PypiRequest,
   context: RunContext,
 ): Promise<PreparedEnvironment> {
-  const { channels, request } = conda;
-  if (request.resolver === "conda" || (await fromConda.known(conda)) !== undefined) {
-    return fromConda.prepare(conda, context);
-  }
+  const { channels } = conda;
+  const decided = conda.request.resolver ?? (await fromConda.decided(conda));
+  if (decided === "conda") return fromConda.prepare(conda, context);
   const remembered = channelReach.remembered(channels);
   if (remembered !== undefined && remembered.answering.length > 0) return condaOrNearest(remembered);
   const speculation = speculate();
-  const before = remembered ?? (await knownOrAsked());
+  const before = remembered ?? (await decidedOrAsked());
   if (before.answering.length === 0) return speculation.take(before);
   await speculation.drop();
   return condaOrNearest(before);
 
-  /** What is known already is used at once; the channels are asked for the next time. */
-  async function knownOrAsked(): Promise<ChannelReach> {
+  /** What went the other way before goes there at once; the channels are asked for the next time. */
+  async function decidedOrAsked(): Promise<ChannelReach> {
     const asked = conda.reach();
-    const known = await Promise.resolve()
-      .then(() => fromPypi.known(pypi()))
-      .catch(() => undefined);
-    return known === undefined
-      ? asked
-      : { answering: [], silent: ["they did not answer when its packages were chosen"] };
+    return decided === undefined ? asked : { answering: [], silent: ["they did not when its packages were chosen"] };
   }
 
   /** A Python that no channel has either leaves the nearest one that is here. */
@@ -78,6 +72,7 @@ export async function chooseWay(
         for (const text of said) context.say(text);
         const result = await attempt;
         if ("error" in result) throw result.error;
+        await fromConda.leaveToPypi(conda, result.resolved);
         const { taken } = result.wanted.pypi;
         const warning = `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. No channel answers: ${silent.join(", ")}.`;
         return fromPypi.prepare(result.wanted, result.resolved, taken.length === 0 ? [] : [warning], context);

@@ -19,7 +19,7 @@ const NAME = /^[a-z0-9_][a-z0-9._-]*$/;
 const BUILD = /^[A-Za-z0-9_.*+]+$/;
 /** Others lead past the channels, or mean nothing here. */
 const FIELDS = new Set(["version", "build", "build_number", "channel"]);
-const CHANNEL = /^(?:(?<channel>[^\s:[\]]+)::)?(?<rest>.*)$/s;
+const CHANNEL = /^(?:(?<channel>[^\s[\]]+)::)?(?<rest>.*)$/s;
 
 /**
  * Reads `name`, `name=1.2`, `name 1.2 build`, `name>=1,<2`, `channel::name`, `name[version='>=1', build=x]`.

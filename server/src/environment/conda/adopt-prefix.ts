@@ -60,7 +60,7 @@ export async function adoptPrefix(request: AdoptRequest, signal: AbortSignal): P
     if (path.startsWith("bin/") && size < MAX_SCRIPT_BYTES) {
       const content = await readFile(from);
       const isScript = content.subarray(0, 2).toString("latin1") === "#!";
-      const text = isScript ? content.toString("latin1").replaceAll(root, request.prefixInFiles) : undefined;
+      const text = isScript ? placedScript(content.toString("latin1")) : undefined;
       await writeFile(to, text === undefined ? content : Buffer.from(text, "latin1"), { flag: "wx" });
     } else if (RECORD.test(path)) {
       // Hashes of scripts, which named the folder that they were made in; the format allows to leave them out.
@@ -69,6 +69,13 @@ export async function adoptPrefix(request: AdoptRequest, signal: AbortSignal): P
     } else {
       await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     }
+  }
+
+  /** Installers write another first line when the folder's path is too long for one; the place in images is not. */
+  function placedScript(text: string): string {
+    const placed = text.replaceAll(root, request.prefixInFiles);
+    const python = /^#!\/bin\/sh\n'''exec' '?([^' ]+)'? "\$0" "\$@"\n' '''\n/.exec(placed);
+    return python === null ? placed : `#!${python[1]}\n${placed.slice(python[0].length)}`;
   }
 
   await adopt("");

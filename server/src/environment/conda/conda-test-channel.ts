@@ -32,6 +32,8 @@ export interface TestPackage {
   /** members of the archive that are not listed in it, as a hostile packer would add them */
   readonly hidden?: readonly { readonly name: string; readonly content?: string; readonly link?: string }[];
   readonly format?: "conda" | "tar.bz2";
+  /** what the package says of itself instead of the truth */
+  readonly inside?: Readonly<Record<string, unknown>>;
   /** what repodata says instead of the truth */
   readonly lies?: Readonly<Record<string, unknown>>;
 }
@@ -115,7 +117,7 @@ async function archive(spec: TestPackage): Promise<Archive> {
     ...links.map(([path]) => ({ _path: path, path_type: "softlink" })),
   ];
   const info = [
-    ["info/index.json", index],
+    ["info/index.json", { ...index, ...spec.inside }],
     ["info/paths.json", { paths, paths_version: 1 }],
     ...(noarch === "python"
       ? [

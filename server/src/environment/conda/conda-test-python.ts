@@ -58,3 +58,27 @@ function placed(content: Buffer, prefix: string, executable: boolean): TestFile 
   }
   return { content: Buffer.from(text.replaceAll(prefix, PREFIX_PLACEHOLDER), "latin1"), executable, prefix: "text" };
 }
+
+/** A Python that is none, for what never runs it. */
+export function emptyPython(version: string): TestPackage {
+  const minor = minorOf(version);
+  return {
+    ...{ name: "python", version, build: "empty_cpython" },
+    files: {
+      [`bin/python${minor}`]: { content: "#!/bin/sh\n", executable: true },
+      [`lib/python${minor}/os.py`]: "",
+    },
+    links: { "bin/python": `python${minor}` },
+  };
+}
+
+/** Files of a `noarch: python` package with one module, as an installer of Python packages knows it. */
+export function pythonModule(name: string, version: string, source: string): NonNullable<TestPackage["files"]> {
+  const info = `site-packages/${name}-${version}.dist-info`;
+  const paths = [`${name}.py`, `${name}-${version}.dist-info/METADATA`, `${name}-${version}.dist-info/RECORD`];
+  return {
+    [`site-packages/${name}.py`]: source,
+    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
+    [`${info}/RECORD`]: paths.map((path) => `${path},,\n`).join(""),
+  };
+}

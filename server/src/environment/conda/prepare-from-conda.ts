@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AppError } from "../../platform/errors.ts";
 import type { Isolation } from "../../platform/sandbox.ts";
 import { TREE_PATH_IN_IMAGES } from "../bytecode.ts";
-import type { EnvironmentRequest, PreparedEnvironment } from "../environment.ts";
+import type { EnvironmentRequest, EnvironmentResolver, PreparedEnvironment } from "../environment.ts";
 import { condaFileInvalid, condaPythonNotAvailable, pythonNotAvailable } from "../environment-errors.ts";
 import { condaEnvironmentId, condaResolutionKey } from "../environment-key.ts";
 import { asksForPythonAlone, type EnvironmentSpec } from "../environment-spec.ts";
@@ -63,6 +63,18 @@ export function createCondaEnvironments(deps: CondaDependencies) {
   async function known(wanted: CondaRequest): Promise<CondaResolution | undefined> {
     const kept = await resolutions.find(keyOf(wanted));
     return kept?.conda === undefined ? undefined : { ...kept, conda: kept.conda };
+  }
+
+  /** Which way was taken before for the same file, its channels and settings; undefined if none. */
+  async function decided(wanted: CondaRequest): Promise<EnvironmentResolver | undefined> {
+    const kept = await resolutions.find(keyOf(wanted));
+    if (kept === undefined) return undefined;
+    return kept.conda === undefined ? "pypi" : "conda";
+  }
+
+  /** Remembers that the packages of this file came from Python package indexes. */
+  function leaveToPypi(wanted: CondaRequest, { resolution }: { readonly resolution: Resolution }): Promise<void> {
+    return resolutions.keep(keyOf(wanted), resolution);
   }
 
   async function prepare(wanted: CondaRequest, context: RunContext): Promise<PreparedEnvironment> {
@@ -188,7 +200,7 @@ export function createCondaEnvironments(deps: CondaDependencies) {
     );
   }
 
-  return { known, prepare };
+  return { decided, leaveToPypi, prepare };
 }
 
 function keyOf({ spec, channels, target, request, settings }: CondaRequest): string {

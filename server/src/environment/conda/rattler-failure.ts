@@ -13,6 +13,7 @@ import { withoutCredentials } from "../index-settings.ts";
 
 const Failure = Type.Object({ error: Type.Object({ type: Type.String(), message: Type.String() }) });
 const MAX_EXPLANATION_LENGTH = 1500;
+const LOGIN = "It wants a login: put one for its host into the file that NETRC names, else ~/.netrc, of the server.";
 
 /**
  * The error to throw for a run of py-rattler that ended badly.
@@ -43,6 +44,7 @@ export function rattlerFailure(result: unknown, output: readonly string[]): Erro
     case "GatewayError":
     case "FetchRepoDataError":
     case "InvalidChannelError":
+      if (/\b40[13]\b/.test(message)) return condaChannelInvalid(`${explanation} ${LOGIN}`);
       return /timed out|error sending request|connect|dns|50\d |status client error|status server error/i.test(message)
         ? condaChannelUnreachable(explanation)
         : condaChannelInvalid(explanation);

@@ -141,10 +141,10 @@ function createRattler(
 
   /** Only what these addresses need, in the form that rattler reads. */
   function loginsOf(addresses: readonly string[]) {
-    const urls = addresses.map((address) => new URL(address));
+    const hosts = addresses.map((address) => new URL(address).hostname);
     return Object.fromEntries(
-      urls.flatMap(({ host, hostname }) => {
-        const login = tool.logins.get(hostname);
+      hosts.flatMap((host) => {
+        const login = tool.logins.get(host);
         return login === undefined ? [] : [[host, { BasicHTTP: login }]];
       }),
     );
@@ -163,7 +163,7 @@ function createRattler(
       if (!Value.Check(Solved, value)) throw rattlerFailure(undefined, ["The solver's answer cannot be read."]);
       const packages = value.map((one): CondaPackage => checkedPackage(one satisfies SolvedPackage));
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-      context.say(`Resolved ${packages.length} conda packages for ${target.subdir} in ${seconds} s.`);
+      context.say(`Resolved ${counted(packages)} for ${target.subdir} in ${seconds} s.`);
       return packages;
     },
 
@@ -189,9 +189,13 @@ function createRattler(
         context,
       );
       await rm(scratch, { recursive: true, force: true });
-      context.say(`Linked ${packages.length} conda packages.`);
+      context.say(`Linked ${counted(packages)}.`);
     },
   };
+}
+
+function counted({ length }: readonly unknown[]): string {
+  return length === 1 ? "1 conda package" : `${length} conda packages`;
 }
 
 function isNewEnough({ version }: Interpreter): boolean {
