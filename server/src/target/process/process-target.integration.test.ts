@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -125,6 +125,18 @@ async function openProcessWorld(wishes: WorldWishes = {}): Promise<ProcessWorld>
       await rm(base, { recursive: true, force: true });
     },
   };
+}
+
+/** As conda makes them: programs and standard library in one folder. The system's Python needs nothing else of its own. */
+async function selfContainedPython(root: string): Promise<string> {
+  const { stdout } = await run("/usr/bin/python3", ["-c", "import sys; print('python%d.%d' % sys.version_info[:2])"]);
+  const python = stdout.trim();
+  await mkdir(join(root, "bin"), { recursive: true });
+  await mkdir(join(root, "lib"));
+  await copyFile(join("/usr/bin", python), join(root, "bin", python));
+  await symlink(python, join(root, "bin", "python"));
+  await cp(join("/usr/lib", python), join(root, "lib", python), { recursive: true, verbatimSymlinks: true });
+  return root;
 }
 
 const plainDeployment: Omit<Deployment, "id" | "bundle"> = {
@@ -291,6 +303,28 @@ describe("process target", () => {
         cause: { code: "ImageIncomplete", message: expect.stringContaining("/nowhere/bin/python") },
       });
     }));
+
+  test.each([
+    ["as in images where the sandbox can do it", {}],
+    ["where it is without a sandbox", { kinds: [] }],
+  ] as const)("an environment with a Python of its own lies %s", (_, wishes) =>
+    withWorld(wishes, async (world) => {
+      const { bundle, ...settings } = await world.deployment(
+        "import os, sys\n\ndef run(data):\n    return [sys.prefix, sys.executable, os.environ['PATH'].split(':')[0]]\n",
+      );
+      const environmentRoot = await selfContainedPython(join(bundle.appRoot, "..", "..", "environments", "own"));
+      const applied = await world.target.apply({ ...settings, bundle: { ...bundle, environmentRoot } }, context());
+      expect(applied.cause).toBeUndefined();
+      const [replica] = applied.replicas;
+      if (replica === undefined) throw new Error("One replica was asked for.");
+      const shown = world.options.isolation.placesFolders ? "/opt/env" : environmentRoot;
+      expect(JSON.parse((await score(replica, "1")).text)).toEqual([
+        shown,
+        join(shown, "bin/python"),
+        join(shown, "bin"),
+      ]);
+    }),
+  );
 
   test("logs of several replicas say whose line it is", () =>
     withWorld({}, async (world) => {
