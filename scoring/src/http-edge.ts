@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Cause, FrameKind, type RequestHead, type ScorerConfig, type ScorerState } from "@slipway/api";
-import { type AnswerSink, answerCause, type RequestHandler } from "./exchange.ts";
+import { type AnswerSink, answerCause, type RequestHandler, type ScoringRequest } from "./exchange.ts";
 import { asBuffer, decodeResponse, encodeRequest } from "./frame-message.ts";
 import { listen, listenOnSocket } from "./listening-socket.ts";
 import { answerNotHttp, bodyTooLarge } from "./scorer-errors.ts";
@@ -144,8 +144,15 @@ async function serve(
     return;
   }
   if (payload === "gone") return;
-  const body = encodeRequest(head, payload);
-  const cancel = handle({ head, payload, body }, sink);
+  const scoring: ScoringRequest = {
+    head,
+    payload,
+    // Models that need no other process never ask for it: a copy saved.
+    get body() {
+      return encodeRequest(head, payload);
+    },
+  };
+  const cancel = handle(scoring, sink);
   response.on("close", () => {
     if (!response.writableFinished) cancel();
   });

@@ -44,7 +44,8 @@ export interface RunCount {
 
 export interface OnnxJobs {
   readonly jobs: readonly Omit<OnnxJob, "payload">[];
-  readonly payloads: Packed;
+  /** of the jobs, in their order */
+  readonly payloads: readonly Uint8Array[];
 }
 
 export type OnnxThreadMessage =
@@ -58,30 +59,39 @@ export type OnnxThreadMessage =
   | {
       readonly kind: "answers";
       readonly answers: readonly Omit<OnnxAnswer, "body">[];
-      readonly bodies: Packed;
+      /** of the answers, in their order */
+      readonly bodies: readonly Uint8Array[];
       readonly counted: RunCount;
     };
 
-/** Several pieces in one buffer, which changes hands without a copy. */
+/** Pieces as they go to another thread: without a copy where that is possible, and with as few buffers as possible. */
 export interface Packed {
-  readonly bytes: ArrayBuffer;
-  readonly ends: readonly number[];
+  readonly pieces: readonly Uint8Array[];
+  /** their buffers, which change hands */
+  readonly buffers: readonly ArrayBuffer[];
 }
 
-/** Sent by itself, a small piece of a large buffer would take the whole buffer along. */
-export function pack(pieces: readonly Uint8Array[]): Packed {
+/** What is longer than any read from a socket has a buffer of its own; what is shorter may share it with other requests. */
+const SHARED_BYTES = 64 * 1024;
+
+/** Large pieces are lost to the caller. Small ones are copied into one buffer: sent by itself, each would take along all around it. */
+export function pack(given: readonly Uint8Array[]): Packed {
+  const small = given.filter((piece) => !hasOwnBuffer(piece));
+  const together = new Uint8Array(small.reduce((sum, { length }) => sum + length, 0));
+  const buffers = [together.buffer];
   let end = 0;
-  const ends = pieces.map((piece) => {
+  const pieces = given.map((piece) => {
+    if (hasOwnBuffer(piece)) {
+      buffers.push(piece.buffer);
+      return piece;
+    }
+    together.set(piece, end);
     end += piece.length;
-    return end;
+    return together.subarray(end - piece.length, end);
   });
-  const bytes = new Uint8Array(end);
-  pieces.forEach((piece, index) => {
-    bytes.set(piece, (ends[index] as number) - piece.length);
-  });
-  return { bytes: bytes.buffer, ends };
+  return { pieces, buffers };
 }
 
-export function unpack({ bytes, ends }: Packed): Uint8Array[] {
-  return ends.map((end, index) => new Uint8Array(bytes, ends[index - 1] ?? 0, end - (ends[index - 1] ?? 0)));
+function hasOwnBuffer(piece: Uint8Array): piece is Uint8Array<ArrayBuffer> {
+  return piece.length > SHARED_BYTES && piece.buffer instanceof ArrayBuffer;
 }

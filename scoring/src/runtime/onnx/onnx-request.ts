@@ -15,7 +15,8 @@ export interface Pending {
 
 /** Beside the names that paths and bodies have, `?model=NAME` chooses among several. */
 export function withModelOfQuery({ head }: ScoringRequest, call: ModelCall): ModelCall {
-  const asked = call.model ?? new URLSearchParams(head.q ?? "").get("model");
+  if (call.model !== undefined || head.q === undefined) return call;
+  const asked = new URLSearchParams(head.q).get("model");
   return asked === null ? call : { ...call, model: asked };
 }
 

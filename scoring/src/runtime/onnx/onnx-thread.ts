@@ -9,7 +9,6 @@ import {
   type OnnxThreadData,
   type OnnxThreadMessage,
   pack,
-  unpack,
 } from "./onnx-message.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -51,19 +50,18 @@ async function start(): Promise<void> {
   }
   tell({ kind: "ready", models: loaded, loadMs: loadedAt - began, warmUpMs: performance.now() - loadedAt });
   port?.on("message", ({ jobs, payloads }: OnnxJobs) => {
-    const bytes = unpack(payloads);
     void answer(
       runnable,
-      jobs.map((job, index) => ({ ...job, payload: bytes[index] as Uint8Array })),
+      jobs.map((job, index) => ({ ...job, payload: payloads[index] as Uint8Array })),
     );
   });
 }
 
 async function answer(runnable: ReadonlyMap<string, RunnableModel>, jobs: readonly OnnxJob[]): Promise<void> {
   const { answers, counted } = await answerJobs(runnable, version, jobs);
-  const bodies = pack(answers.map(({ body }) => body));
+  const { pieces, buffers } = pack(answers.map(({ body }) => body));
   const heads = answers.map(({ id, status, headers }) => ({ id, status, headers }));
-  tell({ kind: "answers", answers: heads, bodies, counted }, [bodies.bytes]);
+  tell({ kind: "answers", answers: heads, bodies: pieces, counted }, buffers);
 }
 
 function text(error: unknown): string {

@@ -9,7 +9,6 @@ import {
   type OnnxThreadMessage,
   pack,
   type RunCount,
-  unpack,
 } from "./onnx-message.ts";
 
 export interface OnnxWorkerHandlers {
@@ -59,10 +58,10 @@ export function startOnnxWorker(
         end(message.cause, true);
         return;
       case "answers": {
-        const bodies = unpack(message.bodies);
+        const { answers, bodies, counted } = message;
         handlers.answers(
-          message.answers.map((answer, index) => ({ ...answer, body: bodies[index] as Uint8Array })),
-          message.counted,
+          answers.map((answer, index) => ({ ...answer, body: bodies[index] as Uint8Array })),
+          counted,
         );
         return;
       }
@@ -73,9 +72,9 @@ export function startOnnxWorker(
 
   return {
     send(all) {
-      const payloads = pack(all.map(({ payload }) => payload));
+      const { pieces, buffers } = pack(all.map(({ payload }) => payload));
       const jobs = all.map(({ payload: _, ...job }) => job);
-      thread.postMessage({ jobs, payloads } satisfies OnnxJobs, [payloads.bytes]);
+      thread.postMessage({ jobs, payloads: pieces } satisfies OnnxJobs, [...buffers]);
     },
     async stop() {
       clearTimeout(deadline);
