@@ -24,6 +24,8 @@ export type WireImageLayer = Static<typeof WireImageLayer>;
 export const WireInstalledPackage = Type.Object({
   name: Type.String(),
   version: Type.String(),
+  /** Python package indexes or conda channels */
+  source: Type.Union([Type.Literal("pypi"), Type.Literal("conda")]),
   licenses: Type.Array(Type.String()),
   /** of its files and their bytecode; null if it is not known */
   sizeBytes: nullable(Type.Integer()),

@@ -79,4 +79,43 @@ describe("the contents of an environment", () => {
     await rm(outside, { recursive: true });
     expect(packages).toEqual([{ name: "linked", version: "1", licenses: [], sizeBytes: 0 }]);
   });
+
+  it("count a Python package that conda installed once, as conda's", async () => {
+    const url = "https://conda.example.test/main/linux-64/six-1.17.0-py311_0.conda";
+    const files = [`${site}/six.py`, `${site}/six-1.17.0.dist-info/METADATA`, `${site}/six-1.17.0.dist-info/RECORD`];
+    const record = {
+      name: "six",
+      version: "1.17.0",
+      build: "py311_0",
+      url,
+      sha256: "a".repeat(64),
+      license: "MIT",
+      files,
+    };
+    await write("conda-meta/six-1.17.0-py311_0.json", JSON.stringify(record));
+    await write(`${site}/six.py`, "12345");
+    await install("six", "1.17.0", "six.py,,\n", "License: BSD\n");
+    await install("pip-only", "1", "");
+    const packages = (await readEnvironmentContents(root))?.packages;
+    expect(packages).toMatchObject([
+      { name: "pip-only", version: "1" },
+      { name: "six", licenses: ["MIT"], conda: { build: "py311_0", url, sha256: "a".repeat(64) } },
+    ]);
+    expect(packages?.[0]?.conda).toBeUndefined();
+    expect(packages?.[1]?.sizeBytes).toBe(
+      5 + "six.py,,\n".length + "License: BSD\n".length + JSON.stringify(record).length,
+    );
+  });
+
+  it("take no harm from records of conda that are not what they should be", async () => {
+    await write("conda-meta/broken.json", "{");
+    await write("conda-meta/list.json", "[1]");
+    await write("conda-meta/null.json", "null");
+    const odd = JSON.stringify({ name: "odd", version: "1", files: [1, "../../x"], sha256: 5, license: {} });
+    await write("conda-meta/odd.json", odd);
+    const packages = (await readEnvironmentContents(root))?.packages;
+    expect(packages).toEqual([
+      { name: "odd", version: "1", licenses: [], sizeBytes: odd.length, conda: { build: "", url: "", sha256: null } },
+    ]);
+  });
 });

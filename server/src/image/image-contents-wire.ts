@@ -9,7 +9,10 @@ export function toWireContents(contents: ImageContents): WireImageContents {
     layers: [...contents.layers],
     environment: environment && {
       ...environment,
-      packages: environment.packages.map((one) => ({ ...one, licenses: [...one.licenses] })),
+      packages: environment.packages.map(({ name, version, licenses, sizeBytes, conda }) => ({
+        ...{ name, version, licenses: [...licenses], sizeBytes },
+        source: conda === undefined ? "pypi" : "conda",
+      })),
     },
     models: [...contents.models],
     code: [...contents.code],

@@ -17,7 +17,7 @@ export interface ProofForm {
 export function proofForm(type: ProofType): ProofForm {
   switch (type) {
     case "lock":
-      return { artifactType: "application/vnd.slipway.lock.v1", mediaType: "text/plain", title: "requirements.lock" };
+      return { artifactType: "application/vnd.slipway.lock.v1", mediaType: "text/plain", title: "environment.lock" };
     case "sbom":
       return {
         artifactType: "application/vnd.cyclonedx+json",

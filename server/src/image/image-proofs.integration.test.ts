@@ -107,7 +107,7 @@ it("an image with packages has a lock, a valid bill of materials and a provenanc
   expect(`sha256:${subject[0].digest.sha256}`).toBe(image.digest);
   expect(predicate.buildDefinition.resolvedDependencies).toEqual([
     { name: "conda.yml", digest: { sha256: sha256(CONDA) } },
-    { name: "requirements.lock", digest: { sha256: sha256(lock) } },
+    { name: "environment.lock", digest: { sha256: sha256(lock) } },
     { name: "azureml-models/names/1/names.txt", digest: { sha256: sha256("Ada") } },
     { name: "code/score.py", digest: { sha256: sha256(SCRIPT) } },
   ]);

@@ -23,6 +23,11 @@ export function licensesIn(metadata: Uint8Array): readonly string[] {
   return stated === undefined ? [] : [stated];
 }
 
+/** A licence that is named in one field, if it is a name. */
+export function shortLicense(text: string): readonly string[] {
+  return [nameOf(text)].filter(isName);
+}
+
 /** The headers of a message up to its first empty line; a value may go on in lines that begin with a space. */
 function headerFields(text: string): (name: string) => readonly string[] {
   const found: (readonly [name: string, value: string])[] = [];

@@ -16,7 +16,7 @@ describe("the provenance of an image", () => {
     expect(buildDefinition.resolvedDependencies.map(({ name, digest }) => [name, digest.sha256])).toEqual([
       ["base", hash("base")],
       ["conda.yml", hash("dependencies:\n  - numpy\n")],
-      ["requirements.lock", exampleFacts().environment?.lockDigest.replace("sha256:", "")],
+      ["environment.lock", exampleFacts().environment?.lockDigest.replace("sha256:", "")],
       ["azureml-models/digits/1/model.pkl", hash("model")],
       ["code/score.py", hash("score")],
     ]);

@@ -67,7 +67,7 @@ function* inputs({ base, environment, plan }: ProofFacts): Iterable<ResourceDesc
   ] as const) {
     if (text !== null) yield descriptor(name, `sha256:${createHash("sha256").update(text).digest("hex")}`);
   }
-  if (environment !== null) yield descriptor("requirements.lock", environment.lockDigest);
+  if (environment !== null) yield descriptor("environment.lock", environment.lockDigest);
   for (const model of plan.models) {
     for (const { path, digest } of model.files) yield descriptor(`${modelFolder(model)}/${path}`, digest);
   }

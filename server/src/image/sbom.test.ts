@@ -67,6 +67,22 @@ describe("the bill of materials", () => {
     expect(sbom.dependencies.find(({ ref }) => ref === "image")?.dependsOn).toHaveLength(7);
   });
 
+  it("names packages of conda with their channel and the hash of their archive", async () => {
+    const facts = exampleFacts();
+    if (facts.environment === null) throw new Error("The example has an environment.");
+    const url = "https://conda.example.test/main/linux-64/six-1.17.0-py311_0.conda";
+    const conda = { build: "py311_0", url, sha256: hash("six.conda") };
+    const packages = [{ name: "six", version: "1.17.0", licenses: ["MIT"], sizeBytes: 1, conda }];
+    const sbom = await written({
+      ...facts,
+      environment: { ...facts.environment, contents: { packages, sizeBytes: 1 } },
+    });
+    expect(sbom.components.find(({ name }) => name === "six")).toMatchObject({
+      purl: "pkg:conda/six@1.17.0?build=py311_0&channel=main&subdir=linux-64",
+      hashes: [{ content: hash("six.conda") }],
+    });
+  });
+
   it("is the same, byte by byte, each time, and another for another image", async () => {
     expect(await sbomOf(exampleFacts())).toBe(await sbomOf(exampleFacts()));
     const one = await written(exampleFacts());
@@ -97,6 +113,7 @@ describe("the bill of materials", () => {
       { name: "ünïcode %2F", version: "1!2.0+local'()", licenses: [], sizeBytes: null },
       { name: "many", version: "1", licenses: ["Own License", "MIT OR Apache-2.0", "mit"], sizeBytes: 0 },
       { name: "odd", version: "1", licenses: ["MIT OR"], sizeBytes: 0 },
+      { name: "from-conda", version: "1", licenses: [], sizeBytes: 0, conda: { build: "0", url: "", sha256: null } },
     ];
     const sbom = await written({
       ...facts,
