@@ -11,7 +11,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { UV_NOTES } from "../environment-tree.ts";
 
 export interface AdoptRequest {
@@ -87,8 +87,7 @@ const RECORD = /^lib\/python[^/]+\/site-packages\/[^/]+\.dist-info\/RECORD$/;
 
 /** Followed to its end: a link may lead out by way of another one. What leads nowhere is of no use. */
 async function staysInside(link: string, root: string): Promise<boolean> {
-  const target = await readlink(link);
-  if (isAbsolute(target)) return false;
-  const end = await realpath(join(dirname(link), target)).catch(() => undefined);
+  if (isAbsolute(await readlink(link))) return false;
+  const end = await realpath(link).catch(() => undefined);
   return end?.startsWith(`${root}/`) ?? false;
 }

@@ -18,7 +18,7 @@ export async function readNetrc(
 /** Words in any layout: `machine HOST login NAME password TEXT`; `default`, macros and what else there is are left out. */
 export function parseNetrc(text: string): ReadonlyMap<string, Login> {
   const logins = new Map<string, Login>();
-  const withoutMacros = text.replace(/^macdef[\s\S]*?(\n\s*\n|$)/gm, "\n").replace(/(^|\s)#.*$/gm, "");
+  const withoutMacros = text.replace(/^macdef[\s\S]*?(?:\n[ \t]*\n|(?![\s\S]))/gm, "\n").replace(/(^|\s)#.*$/gm, "");
   for (const entry of withoutMacros.split(/(?:^|\s)(?=(?:machine|default)\s)/)) {
     const fields = new Map<string, string>();
     const words = entry.trim().split(/\s+/);
