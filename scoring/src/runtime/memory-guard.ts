@@ -47,6 +47,7 @@ export function memoryGuard(
 
   return {
     admit(pid) {
+      if (config.memoryGuard === "container") preferAsVictim(pid);
       if (cgroup === undefined) return;
       try {
         writeFileSync(join(cgroup, "cgroup.procs"), String(pid));
@@ -67,6 +68,15 @@ export function memoryGuard(
     },
     stop: () => clearInterval(timer),
   };
+}
+
+/** Scorer and workers share one limit: with the scorer the service would end, and nobody could say why. */
+function preferAsVictim(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
+  } catch {
+    // It has ended already.
+  }
 }
 
 /** Where the kernel counts its kills: in the workers' cgroup, or in that of the container which all of this runs in. */

@@ -8,6 +8,16 @@ export function containerRemoved(): Cause {
   };
 }
 
+/** It was killed, and who did it is not known. */
+export function probablyOutOfMemory(limitBytes: number): Cause {
+  return {
+    code: "OutOfMemory",
+    message: `The replica's container was killed, most likely because it used more memory than the service may (limit ${Math.round(limitBytes / (1024 * 1024))} MiB).`,
+    nextAction: "Give the service more memory (memory_gb), or load a smaller model.",
+    signal: "SIGKILL",
+  };
+}
+
 export function containerStopped(): Cause {
   return {
     code: "ContainerStopped",

@@ -14,7 +14,7 @@ import {
   startTooSlow,
 } from "../replica/replica-causes.ts";
 import type { ReplicaObservation } from "../target.ts";
-import { containerRemoved, containerStopped } from "./container-causes.ts";
+import { containerRemoved, containerStopped, probablyOutOfMemory } from "./container-causes.ts";
 import { type ContainerRecord, readRecord } from "./container-record.ts";
 import type { Container } from "./engine-answers.ts";
 import type { EngineClient } from "./engine-client.ts";
@@ -64,6 +64,8 @@ async function causeOfEnd(
   const { OOMKilled, ExitCode, Error: failure } = container.State;
   // A kill for memory may have hit a worker long ago: this end is one only if the scorer was killed.
   if (OOMKilled && ExitCode === EXIT_KILLED) return scorerOutOfMemory(record.memoryBytes);
+  // Podman does not always see it.
+  if (ExitCode === EXIT_KILLED && (await engine.isPodman())) return probablyOutOfMemory(record.memoryBytes);
   if (ExitCode === 0 || ExitCode === EXIT_TERMINATED) return containerStopped();
   const output = [await engine.output(record.containerId, CRASH_LINES), failure ?? ""].join("\n");
   return scorerEnded(output, ExitCode === EXIT_KILLED ? { signal: "SIGKILL" } : { exitCode: ExitCode });

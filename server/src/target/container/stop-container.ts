@@ -1,7 +1,8 @@
 import { appendFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
-import { readRecord, updateRecord } from "./container-record.ts";
+import { askScorer } from "../replica/ask-scorer.ts";
+import { type ContainerRecord, readRecord, updateRecord } from "./container-record.ts";
 import { labels } from "./container-settings.ts";
 import type { EngineClient } from "./engine-client.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
@@ -23,12 +24,20 @@ export interface StopOptions {
 export async function stopContainer(engine: EngineClient, folder: ReplicaFolder, options: StopOptions): Promise<void> {
   const record = await readRecord(folder);
   if (record !== undefined) await updateRecord(folder, record.nonce, { stopped: true });
+  const drain = options.drain !== false && (await hearsSignals(record));
   for (const id of await containersOf(engine, folder, options.installation)) {
-    if (options.drain !== false) await engine.stopContainer(id, DRAIN_SECONDS, options.signal);
+    if (drain) await engine.stopContainer(id, DRAIN_SECONDS, options.signal);
+    // Podman's removal would give it ten seconds.
+    else await engine.killContainer(id);
     await keepOutput(engine, folder, id);
     await engine.removeContainer(id);
   }
   for (const name of ["http.sock", "frames.sock"]) await rm(join(folder.shared, name), { force: true });
+}
+
+/** The first process of a container never gets a signal that it has no handler for: one that is just starting would be waited for in vain. */
+async function hearsSignals(record: ContainerRecord | undefined): Promise<boolean> {
+  return record === undefined || record.answered || (await askScorer(record.httpSocket)) !== undefined;
 }
 
 async function containersOf(engine: EngineClient, folder: ReplicaFolder, installation: string) {
