@@ -83,9 +83,9 @@ export async function openRegistryTestRoom(options: { readonly quotaBytes?: numb
     },
 
     /** An image of one layer. @returns the answer of the push and the manifest's digest */
-    async pushImage(name: string, reference: string, extra: object = {}, layerText?: string) {
+    async pushImage(name: string, reference: string, extra: object = {}, content?: Uint8Array | string) {
       const config = await this.pushBlob(name, "{}");
-      const layer = await this.pushBlob(name, layerText);
+      const layer = await this.pushBlob(name, content);
       const body = JSON.stringify({
         schemaVersion: 2,
         mediaType: mediaTypes.manifest,
