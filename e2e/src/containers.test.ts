@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import type { SlipwayClient } from "@slipway/client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ContainerEngine, startDocker } from "../../server/src/platform/testing/container-engines.ts";
+import { eventually, type Installation, repository, run, startInstallation } from "./harness/installation.ts";
+import { buildImage, sdk, trusting, versionScript } from "./harness/sdk.ts";
+import { steadyLoad } from "./harness/steady-load.ts";
+
+/** The promise "the same image in a container": deploy, update under load, lose the control plane, lose the engine, delete. */
+let docker: ContainerEngine;
+let slipway: Installation;
+let client: SlipwayClient;
+
+beforeAll(async () => {
+  docker = await startDocker();
+  slipway = await startInstallation([
+    ...["--container-instances", "container"],
+    ...["--container-engine", docker.address],
+    ...["--container-network", "none"],
+  ]);
+  const base = [process.execPath, join(repository, "scripts/make-base-image.ts"), "--data", slipway.dataFolder];
+  expect(await run(base, { timeoutMs: 600_000 })).toMatchObject({ code: 0 });
+  client = await sdk(slipway);
+});
+afterAll(async () => {
+  await slipway?.dispose();
+  await docker?.close();
+});
+
+/** Names of the containers that run, as the engine knows them. */
+async function containers(): Promise<readonly string[]> {
+  const { stdout } = await run(["docker", "--host", docker.address, "ps", "--format", "{{.Names}} {{.ID}}"]);
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+test("a service in containers: update under load, killed control plane, restarted engine, deletion", async () => {
+  const [first, second] = [
+    await buildImage(client, "boxed", versionScript(1)),
+    await buildImage(client, "boxed", versionScript(2)),
+  ];
+  const deploy = await client.services.create({ name: "boxed", imageId: first, cpu: 0.5, memoryInGB: 0.5 });
+  await client.operations.wait(deploy.operationId);
+  expect(await client.services.score("boxed", {})).toEqual({ version: 1 });
+  expect(await containers()).toHaveLength(1);
+
+  const { scoringUri = "" } = await client.services.get("boxed");
+  const load = steadyLoad(await trusting(slipway), scoringUri, 50, 0.3);
+  const update = await client.services.update("boxed", { imageId: second });
+  await client.operations.wait(update?.operationId ?? "");
+  expect(await client.services.score("boxed", {})).toEqual({ version: 2 });
+
+  const serving = await eventually(async () => {
+    const found = await containers();
+    return found.length === 1 ? found : undefined;
+  });
+  const { startedAt } = await slipway.health();
+  await slipway.killControlPlane();
+  await eventually(async () => ((await slipway.health()).startedAt === startedAt ? undefined : true));
+  await eventually(async () => ((await client.services.get("boxed")).state === "Healthy" ? true : undefined));
+  expect(await containers()).toEqual(serving);
+  const { failures, sent, versions } = await load.stop();
+  expect(failures).toEqual([]);
+  expect(sent).toBeGreaterThan(50);
+  expect([...versions.keys()].sort()).toEqual([1, 2]);
+
+  await docker.restart();
+  await eventually(async () => {
+    const answer = await client.services.score("boxed", {});
+    return JSON.stringify(answer) === '{"version":2}' ? true : undefined;
+  }, 90_000);
+  expect(await containers()).toHaveLength(1);
+  expect(await client.services.logs("boxed")).toContain("scorer: ");
+
+  await client.operations.wait((await client.services.delete("boxed"))?.operationId ?? "");
+  expect(await containers()).toEqual([]);
+});
+
+test("without an engine a deployment is refused at once, and says what to do", async () => {
+  const image = await buildImage(client, "unboxed", versionScript(3));
+  await docker.kill();
+  const deploy = client.services.create({ name: "unboxed", imageId: image, cpu: 0.5, memoryInGB: 0.5 });
+  await expect(deploy).rejects.toThrow(/TargetNotReady|--container-engine/);
+  await docker.start();
+});
