@@ -51,6 +51,13 @@ export const packageBuildFailed = (name: string, python: string, reason: string)
     message: `There is no ready-made wheel of ${name} for Python ${python}, and building it from source failed: ${reason} Ask for a version that has one, or for a Python version that it was made for.`,
   });
 
+export const wheelMissing = (name: string, python: string, architecture: string) =>
+  new AppError({
+    code: "WheelMissing",
+    kind: "invalid",
+    message: `There is no ready-made wheel of ${name} for Python ${python} on ${architecture}, and nothing can be built here for another architecture than this machine's. Ask for a version that has one, or build the image on an ${architecture} machine.`,
+  });
+
 export const installFailed = (explanation: string) =>
   new AppError({
     code: "EnvironmentInstallFailed",

@@ -1,6 +1,7 @@
 import { access, mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { Log } from "../platform/log.ts";
 import type { Isolation } from "../platform/sandbox.ts";
 import { chooseWay } from "./choose-way.ts";
@@ -21,6 +22,7 @@ import {
   type PypiSpec,
   pypiSpec,
 } from "./environment-spec.ts";
+import { interpreterFor } from "./foreign-interpreter.ts";
 import { type IndexSettings, readIndexSettings } from "./index-settings.ts";
 import { createPypiEnvironments, type PypiRequest } from "./prepare-from-pypi.ts";
 import { choosePython, type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
@@ -69,7 +71,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
     const uv = () => uvFor(found, settings, context);
     const pypiRequest = (): PypiRequest => ({
       ...{ request, spec, settings, uv, pypi: pypiSpec(spec) },
-      python: pickPython(found, spec, request.strictPython === true),
+      python: pythonFor(request, pickPython(found, spec, request.strictPython === true)),
     });
     const pythonIsHere = choosePython(found, spec.python)?.exact === true;
     const channels = channelsOf(
@@ -78,9 +80,11 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
       conda,
     );
     const needsConda = request.resolver === "conda" || !(asksForPythonAlone(spec) && pythonIsHere);
-    if (target === undefined || request.resolver === "pypi" || !needsConda || !hasRattlerPython(found)) {
+    const isForeign = (request.architecture ?? ownArchitecture()) !== ownArchitecture();
+    const cannot = target === undefined || isForeign || !hasRattlerPython(found);
+    if (cannot || request.resolver === "pypi" || !needsConda) {
       const wanted = pypiRequest();
-      const warnings = request.resolver === "pypi" || !needsConda ? [] : withoutConda(wanted.pypi);
+      const warnings = request.resolver === "pypi" || !needsConda ? [] : withoutConda(wanted.pypi, isForeign);
       return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), warnings, context);
     }
     const logins = await readNetrc(env);
@@ -158,10 +162,17 @@ function pickPython(found: readonly Interpreter[], spec: EnvironmentSpec, strict
   return choice;
 }
 
+function pythonFor({ architecture }: EnvironmentRequest, choice: PythonChoice): PythonChoice {
+  return { ...choice, interpreter: interpreterFor(architecture, choice.interpreter) };
+}
+
 /** On machines for which no conda environments are made; the conda file's channels were not asked. */
-function withoutConda({ taken }: PypiSpec): readonly string[] {
+function withoutConda({ taken }: PypiSpec, isForeign: boolean): readonly string[] {
   if (taken.length === 0) return [];
+  const reason = isForeign
+    ? "Conda environments are made for the architecture of this machine only."
+    : `Conda environments are made on Linux (x86-64 and arm64) with a Python ${RATTLER_PYTHON.join(".")} or newer on the PATH.`;
   return [
-    `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. Conda environments are made on Linux (x86-64 and arm64) with a Python ${RATTLER_PYTHON.join(".")} or newer on the PATH.`,
+    `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. ${reason}`,
   ];
 }

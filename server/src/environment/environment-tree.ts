@@ -2,10 +2,11 @@ import { access, chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, wr
 import { dirname, join } from "node:path";
 import { errnoCode } from "../platform/errors.ts";
 import { compileBytecode } from "./bytecode.ts";
+import { platformArguments } from "./foreign-interpreter.ts";
 import { formatLock, type LockedPackage, parseLock } from "./lock.ts";
 import { type Interpreter, minorOf } from "./python-choice.ts";
 import type { RunContext, Uv } from "./uv.ts";
-import { uvFailure } from "./uv-failure.ts";
+import { uvFailure, uvFailureContext } from "./uv-failure.ts";
 import { explainFailure } from "./uv-output.ts";
 
 export interface TreeRequest {
@@ -112,7 +113,7 @@ async function install(tree: string, request: TreeRequest, uv: Uv, context: RunC
     const result = await uv.run(
       [
         ...["pip", "install", "--python", join(tree, "bin", "python"), "--no-deps", "--no-build", "--require-hashes"],
-        ...[...request.options, "--requirement", "-"],
+        ...[...platformArguments(request.interpreter), ...request.options, "--requirement", "-"],
       ],
       formatLock([...wheels.values()]),
       context,
@@ -120,7 +121,8 @@ async function install(tree: string, request: TreeRequest, uv: Uv, context: RunC
     if (result.ok) break;
     const reason = explainFailure(result.output);
     const source = reason.kind === "sourceOnly" ? wheels.get(reason.name) : undefined;
-    if (source === undefined) throw uvFailure(result.output, failureContext(request));
+    if (source === undefined || request.interpreter.foreign !== undefined)
+      throw uvFailure(result.output, failureContext(request));
     sources.push(source);
     wheels.delete(source.name);
     if (wheels.size === 0) break;
@@ -190,5 +192,5 @@ function sitePackages(tree: string, minor: string): string {
 }
 
 function failureContext({ interpreter, indexDescription }: TreeRequest) {
-  return { pythonVersion: interpreter.version, indexDescription };
+  return uvFailureContext(interpreter, indexDescription);
 }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { platformArguments } from "./foreign-interpreter.ts";
 import { formatLock, parseLock } from "./lock.ts";
 import type { Resolver } from "./resolver.ts";
 import type { Uv } from "./uv.ts";
-import { uvFailure } from "./uv-failure.ts";
+import { uvFailure, uvFailureContext } from "./uv-failure.ts";
 
 /** Resolves from Python package indexes. Metadata of source distributions is made by running them, hence isolated. */
 export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
@@ -12,7 +13,9 @@ export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
       const result = await uv.runIsolated(
         [
           ...["pip", "compile", "--python", interpreter.path, "--generate-hashes", "--no-header", "--no-annotate"],
-          ...[...options, "-"],
+          // What is built from source is built for this machine.
+          ...(interpreter.foreign === undefined ? [] : ["--no-build"]),
+          ...[...platformArguments(interpreter), ...options, "-"],
         ],
         requirements.map((line) => `${line}\n`).join(""),
         { cache: "metadata", interpreter, home: join(workFolder, "home"), writable: [] },
@@ -24,7 +27,7 @@ export function createPypiResolver(uv: Uv, indexDescription: string): Resolver {
         context.say(`Resolved ${packages.length === 1 ? "1 package" : `${packages.length} packages`} in ${seconds} s.`);
         return formatLock(packages);
       }
-      throw uvFailure(result.output, { pythonVersion: interpreter.version, indexDescription, remark });
+      throw uvFailure(result.output, { ...uvFailureContext(interpreter, indexDescription), remark });
     },
   };
 }

@@ -12,6 +12,8 @@ export interface Interpreter {
   readonly platform: string;
   /** whether every user of the machine may run it */
   readonly shared: boolean;
+  /** when it stands for one of another machine: that architecture, and its wheels as uv names them */
+  readonly foreign?: { readonly architecture: string; readonly wheels: string };
 }
 
 export interface PythonWish {

@@ -1,10 +1,12 @@
 import { type EnvironmentRequest, type EnvironmentService, wholeLock } from "../environment/index.ts";
 import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
 import { assembleLayers } from "./assemble-layers.ts";
 import { azuremlImport } from "./azureml-import.ts";
 import type { BaseResolver } from "./base-image.ts";
+import { borrowsInterpreter } from "./configuration-layer.ts";
 import { findBase, type Standing } from "./find-base.ts";
 import type { Image, ImagePlan, ImageState } from "./image.ts";
 import { architectureOf } from "./image-architecture.ts";
@@ -96,7 +98,8 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const plan = need(context.state, "plan");
           if (plan.runtime === "onnx") return { environment: null };
           const { root } = await folders.layOut(plan, context.signal);
-          const request = context.input.rebuild?.environmentRequest ?? (await environmentRequest(plan, root));
+          const request =
+            context.input.rebuild?.environmentRequest ?? (await environmentRequest(await imageOf(context), plan, root));
           const prepared = await environments.prepare(request, context);
           context.say(
             `Environment ${prepared.id.slice(0, 12)}: Python ${prepared.pythonVersion}, ${prepared.packages.length} packages.`,
@@ -113,12 +116,15 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         timeoutMs: 30 * MINUTE_MS,
         async run(context) {
           const image = await imageOf(context);
+          const { environment = null } = context.state;
+          const borrows = environment !== null && (await borrowsInterpreter(environment.root));
           const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
           const found = await findBase(
             deps,
             {
               ...{ image, architecture, plan: need(context.state, "plan") },
-              pythonVersion: context.state.environment?.pythonVersion,
+              // An environment with a Python of its own stands on any base.
+              pythonVersion: borrows ? environment.pythonVersion : undefined,
               refresh: context.input.rebuild !== undefined,
             },
             context,
@@ -220,9 +226,11 @@ function endState(error: AppError): ImageState {
   return error.code === "StepTimeout" ? "TimedOut" : "Failed";
 }
 
-async function environmentRequest(plan: ImagePlan, appRoot: string): Promise<EnvironmentRequest> {
+async function environmentRequest(image: Image, plan: ImagePlan, appRoot: string): Promise<EnvironmentRequest> {
   const importedAt = await azuremlImport(appRoot);
+  const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
   return {
+    ...(architecture !== ownArchitecture() && { architecture }),
     ...(plan.condaFile === null ? {} : { condaFile: plan.condaFile }),
     ...(plan.pipRequirements === null ? {} : { pipRequirements: plan.pipRequirements }),
     ...(importedAt === undefined ? {} : { azuremlImportedAt: importedAt }),
