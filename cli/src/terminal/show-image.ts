@@ -47,6 +47,7 @@ export function describeContents(contents: ImageContents, image: Image): string 
 }
 
 function packages(count: number, { properties }: Image): string {
+  if (count === 0) return "none";
   const from = properties["slipway.resolver"] === "conda" ? "conda channels" : "Python package indexes";
   return `${count} from ${from}`;
 }
