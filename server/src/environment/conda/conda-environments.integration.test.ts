@@ -9,10 +9,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AppError } from "../../platform/errors.ts";
 import {
   type EnvironmentTestRoom,
+  machinePythons,
   openEnvironmentTestRoom,
   runPython,
   type TestRoomOptions,
 } from "../environment-test-room.ts";
+import { minorOf } from "../python-choice.ts";
 import { PREFIX_PLACEHOLDER, serveTestChannel, type TestChannel, type TestPackage } from "./conda-test-channel.ts";
 import { emptyPython, pythonModule, pythonPackage } from "./conda-test-python.ts";
 
@@ -179,6 +181,20 @@ describe("a real Python from a channel", () => {
     expect(pip.message).toContain("slipway-no-such-package");
     expect(performance.now() - begun).toBeLessThan(15_000);
     expect(await readdir(join(room.folder, "work"))).toEqual([]);
+  });
+
+  it("compiles for itself where this machine has no Python of its version", async () => {
+    const { version } = await pythonPackage();
+    const others = (await machinePythons()).filter((one) => minorOf(one.version) !== minorOf(version));
+    const room = await open(channel, { pythons: others.filter((one) => Number(minorOf(one.version).slice(2)) >= 10) });
+    const made = await room.prepare(asking("tool", "{pip: [six]}"));
+    expect([made.pythonVersion, made.warnings]).toEqual([version, []]);
+    const program = `
+import os, six, tool
+with open(tool.__cached__, "rb") as file:
+    flags = file.read(8)[4]
+print(os.path.exists(six.__cached__), flags, tool.main.__code__.co_filename == tool.__file__)`;
+    expect(await runPython(made.root, program)).toBe("True 1 True");
   });
 
   it("works without bubblewrap, and people are told", async () => {
