@@ -20,6 +20,10 @@ export interface NewImage {
   /** `.tar.gz` files that are unpacked beside the script; members have relative names */
   readonly archives?: readonly FileSource[] | undefined;
   readonly description?: string | undefined;
+  /** `amd64` or `arm64`; that of the server's machine if not given */
+  readonly architecture?: string | undefined;
+  /** what it stands on, instead of the server's own choice: `python:3.11-slim-bookworm` */
+  readonly baseImage?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly properties?: Readonly<Record<string, string>> | undefined;
 }
@@ -94,11 +98,13 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
           assets: [...assets, ...unpacked],
           targetRuntime: {
             runtimeType: "Python",
-            targetArchitecture: "amd64",
+            // Without "linux/" it is what the old client always says, and means nothing.
+            targetArchitecture: image.architecture === undefined ? "amd64" : `linux/${image.architecture}`,
             properties: condaFile === undefined ? {} : { condaEnvFile: uri(condaFile) },
           },
           imageType: "Docker",
           imageFlavor: "WebApiContainer",
+          ...(image.baseImage !== undefined && { baseImage: image.baseImage }),
         },
         signal: options.signal,
       });

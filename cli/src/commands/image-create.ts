@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { collect, collectTag } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { describeImage } from "../terminal/show-image.ts";
@@ -9,6 +9,8 @@ interface CreateOptions extends SessionOptions {
   readonly conda?: string;
   readonly dependency?: readonly string[];
   readonly description?: string;
+  readonly architecture?: string;
+  readonly baseImage?: string;
   readonly tag?: Readonly<Record<string, string>>;
 }
 
@@ -24,13 +26,21 @@ export function createCommand(): Command {
     .option("-c, --conda <file>", "conda file with Python and packages")
     .option("--dependency <path>", "file or folder that goes beside the script; may be repeated", collect)
     .option("--description <text>")
+    .addOption(
+      new Option("--architecture <name>", "what it will run on, if not on the server's own machine").choices([
+        "amd64",
+        "arm64",
+      ]),
+    )
+    .option("--base-image <reference>", "what it stands on, instead of the server's own choice")
     .option("-t, --tag <key=value>", "may be repeated", collectTag)
     .addHelpText(
       "after",
       `
 Examples:
   slipway image create digits --model digits:1 --script score.py --conda environment.yml
-  slipway image create squeezenet --model squeezenet.onnx`,
+  slipway image create squeezenet --model squeezenet.onnx
+  slipway image create digits --model digits:1 --script score.py --architecture arm64`,
     )
     .action(async (name: string, options: CreateOptions) => {
       const { buildImage } = await import("../deploy/build-image.ts");

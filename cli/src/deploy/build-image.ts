@@ -17,6 +17,8 @@ export interface ImageToBuild {
   readonly conda?: string | undefined;
   readonly dependency?: readonly string[] | undefined;
   readonly description?: string | undefined;
+  readonly architecture?: string | undefined;
+  readonly baseImage?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** for models that are registered on the way: JSON, or `@FILE` */
   readonly sampleInput?: string | undefined;
@@ -35,10 +37,13 @@ export async function buildImage(session: Building, image: ImageToBuild): Promis
   const models: Model[] = [];
   for (const text of image.models) models.push(await resolveModel(session, text, image.sampleInput));
 
-  const { description, tags, name } = image;
+  const { description, tags, name, architecture, baseImage } = image;
   const imageId = await progress.step(`Build image ${name}`, async (step) => {
     const started = await client.images.create(
-      { name, models: models.map((model) => model.id), script, condaFile, ...dependencies, description, tags },
+      {
+        ...{ name, models: models.map((model) => model.id), script, condaFile, ...dependencies },
+        ...{ description, tags, architecture, baseImage },
+      },
       { signal },
     );
     await waitFor(session, started.operationId, step);
