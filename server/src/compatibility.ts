@@ -49,8 +49,8 @@ export const compatibility: readonly CompatibilityEntry[] = [
   },
   {
     calls: "conda dependencies",
-    state: "partly",
-    note: "conda packages are taken from PyPI by name, with a warning in the build log.",
+    state: "works",
+    note: "solved by conda's own rules and installed from the channels; from PyPI by name, with a warning, when no channel answers. Files that ask conda for Python alone use an installed one.",
   },
   {
     calls: "base_image, base_image_registry, docker_file, enable_gpu",
