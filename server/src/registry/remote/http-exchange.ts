@@ -48,29 +48,40 @@ export function createHttpExchange(options: HttpExchangeOptions): HttpExchange {
   return {
     async send({ method, url, headers, body, signal }) {
       signal.throwIfAborted();
-      const settings = { method, headers: { "User-Agent": "slipway", ...headers }, signal };
+      const settings = { method, headers: { "User-Agent": "slipway", ...headers } };
       const outgoing =
         url.protocol === "https:"
           ? httpsRequest(url, { ...settings, agent: await secureAgent() })
           : httpRequest(url, { ...settings, agent: plain });
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
       let answer: IncomingMessage | undefined;
-      outgoing.setTimeout(silenceMs, () => (answer ?? outgoing).destroy(new SilenceError()));
-      // The socket's own timer begins with the connection, and a drop of header now and then would wind it up again.
-      const patience = setTimeout(() => outgoing.destroy(new SilenceError()), silenceMs);
+      // A request that waits for its connection (behind a proxy that says nothing) tells nobody that it was destroyed.
+      const give = (reason: unknown) => {
+        (answer ?? outgoing).destroy(reason as Error);
+        reject(reason);
+      };
+      const left = () => give(signal.reason);
+      const patience = setTimeout(() => give(new SilenceError()), silenceMs);
+      outgoing.setTimeout(silenceMs, () => give(new SilenceError()));
+      signal.addEventListener("abort", left, { once: true });
       outgoing.on("response", (response) => {
         answer = response;
+        response.on("close", () => signal.removeEventListener("abort", left));
         resolve(response);
       });
       outgoing.on("error", reject);
       if (body === undefined) outgoing.end();
       else {
-        clearTimeout(patience);
+        // Sending takes as long as it takes, as long as it goes on.
+        outgoing.on("socket", () => clearTimeout(patience));
         // An answer may come before the body is through (a refusal): the answer counts, not the broken pipe.
         pipeline(Readable.from(body, { objectMode: false }), outgoing).catch(reject);
       }
       try {
         return await promise;
+      } catch (error) {
+        signal.removeEventListener("abort", left);
+        throw error;
       } finally {
         clearTimeout(patience);
       }

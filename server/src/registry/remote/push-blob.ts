@@ -20,28 +20,29 @@ export async function pushBlob(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (await hasBlob(session, content, signal)) return false;
-  const started = await session.request("blobs/uploads/", {
-    method: "POST",
-    headers: { "Content-Length": "0" },
-    signal,
-  });
-  if (started.statusCode !== 202) throw pushRefused(session.host, content.digest, await reasonOf(started));
-  discard(started);
-  const upload = { location: locationOf(session, started), minimum: minimumOf(started), position: 0 };
+  let upload = await begin(session, content, signal);
   for (let failures = 0; upload.position < content.size; ) {
     try {
       await sendChunk(session, content, upload, signal);
-      failures = 0;
     } catch (error) {
       signal.throwIfAborted();
       if (!isTransport(error)) throw error;
       if (++failures === MAX_FAILURES) throw connectionBroken(session.host, upload.position, content.size, error);
-      await pause(300 * failures, signal);
-      await askPosition(session, content, upload, signal);
+      await pause(300 * 2 ** failures, signal);
+      // Some registries forget an upload whose connection broke.
+      if (!(await askPosition(session, content, upload, signal))) upload = await begin(session, content, signal);
     }
   }
   await finish(session, content, upload, signal);
   return true;
+}
+
+async function begin(session: RegistrySession, content: PushedContent, signal: AbortSignal): Promise<Upload> {
+  const headers = { "Content-Length": "0" };
+  const started = await session.request("blobs/uploads/", { method: "POST", headers, signal });
+  if (started.statusCode !== 202) throw pushRefused(session.host, content.digest, await reasonOf(started));
+  discard(started);
+  return { location: locationOf(session, started), minimum: minimumOf(started), position: 0 };
 }
 
 interface Upload {
@@ -81,23 +82,23 @@ async function sendChunk(
   upload.position = end + 1;
 }
 
-/** After a failure only the registry knows what it has. */
+/** After a failure only the registry knows what it has. @returns false when it has forgotten the upload */
 async function askPosition(
   session: RegistrySession,
   content: PushedContent,
   upload: Upload,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const answer = await session.request(upload.location, { method: "GET", signal });
   discard(answer);
-  if (answer.statusCode !== 204) {
-    throw registryFailed(session.host, `it forgot the upload of ${content.digest} (${answer.statusCode})`);
-  }
+  if (answer.statusCode !== 204) return false;
   const last = /^(?:bytes=)?0-(\d+)$/.exec(answer.headers.range ?? "")?.[1];
+  // "0-0" stands for nothing as well as for one byte.
   const position = last === undefined || last === "0" ? 0 : Number(last) + 1;
-  if (position > content.size) throw registryFailed(session.host, `it has more of ${content.digest} than was sent`);
+  if (position > content.size) return false;
   upload.position = position;
   upload.location = locationOf(session, answer, upload.location);
+  return true;
 }
 
 async function finish(
