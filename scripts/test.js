@@ -11,6 +11,11 @@ import { ensureInferenceClients } from "./inference-clients.js";
 const missing = ensureDebianPackages([
   { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
   { name: "prometheus", program: "prometheus", why: "a real Prometheus reads the gateway's metrics" },
+  {
+    name: "docker-registry",
+    program: "docker-registry",
+    why: "images are pulled from and pushed to a registry of others",
+  },
   { name: "curl", program: "curl", why: "the curl line that `slipway service deploy` prints is run" },
   { name: "skopeo", program: "skopeo", why: "it pushes to and pulls from the registry" },
   { name: "podman", program: "podman", why: "it pushes to and pulls from the registry" },
