@@ -7,8 +7,10 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ownArchitecture } from "../platform/architecture.ts";
 import { createImageInspector, type ImageInspector } from "./image-inspector.ts";
 import { type ImageTestRoom, openImageTestRoom } from "./image-test-room.ts";
+import { pushForeignBase } from "./testing/machine-base.ts";
 
 const execute = promisify(execFile);
 const SCRIPT = "import greet\n\ndef init():\n    pass\n\ndef run(data):\n    return greet.VERSION\n";
@@ -168,4 +170,42 @@ it("without folder and without memory the lock is all that is known", async () =
     ],
     sizeBytes: null,
   });
+});
+
+it("an image on a base names it, Node and the scorer; only a rebuild looks whether the base is newer", async () => {
+  const base = { workspaceId: room.workspace.id, name: "base" };
+  await pushForeignBase(room, base, "python3.11", ownArchitecture(), "the first");
+  await room.registerModel("iris", "iris.onnx", "an onnx graph", "Onnx");
+  const ask = async () =>
+    expectBuilt((await room.images.create(room.workspace.id, { name: "iris", modelIds: ["iris:1"], assets: [] })).id);
+  const first = await ask();
+  const { base: stands, layers } = await contents(first.id);
+  expect(stands).toMatchObject({ reference: "base:python3.11", digest: expect.stringMatching(/^sha256:/) });
+  expect(layers.map(({ kind }) => kind)).toEqual(["base", "runtime", "runtime", "model", "configuration"]);
+
+  const sbom = await proof(first.id, "sbom");
+  expect(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(sbom)).toBeNull();
+  const names = JSON.parse(sbom).components.map(({ name }: { readonly name: string }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(["base:python3.11", "node", "@slipway/scoring", "onnxruntime-node", "iris"]),
+  );
+  const { predicate } = JSON.parse(await proof(first.id, "provenance"));
+  expect(predicate.buildDefinition.resolvedDependencies[0]).toMatchObject({
+    ...{ name: "base", digest: { sha256: stands?.digest.replace("sha256:", "") } },
+  });
+
+  await pushForeignBase(room, base, "python3.11", ownArchitecture(), "the second");
+  expect((await ask()).digest).toBe(first.digest);
+  const rebuilt = await rebuild(first.id, false);
+  const difference = await inspector.compare(room.workspace.id, first.id, rebuilt.id);
+  expect(difference.settings).toEqual([
+    {
+      name: "base",
+      from: `base:python3.11@${stands?.digest}`,
+      to: `base:python3.11@${(await contents(rebuilt.id)).base?.digest}`,
+    },
+  ]);
+  expect([difference.packages, difference.models]).toEqual([[], []]);
+  const kept = layers.filter(({ kind }) => kind !== "base").reduce((sum, layer) => sum + layer.sizeBytes, 0);
+  expect(difference.sharedBytes).toBe(kept);
 });

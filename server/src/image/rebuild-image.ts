@@ -4,13 +4,11 @@ import { newSecret, newUuid } from "../platform/ids.ts";
 import type { BuiltImage, Image, ImagePlan } from "./image.ts";
 import type { NewImage } from "./image-store.ts";
 
-/** What a build takes over from the image that it makes again, instead of finding it out. */
+/** What a build takes over from the image that it makes again, instead of finding it out. It looks at the base again. */
 export interface RebuildInput {
   /** absent if that image was never built */
   readonly plan?: ImagePlan;
   readonly environmentRequest?: EnvironmentRequest;
-  /** the base is looked up, although its digest is kept */
-  readonly refreshBase: true;
 }
 
 /** Properties that builds write; each build writes its own. */
@@ -30,10 +28,10 @@ export function rebuiltImage(image: Image, clock: Clock): NewImage {
 
 /** @param resolution names a new resolution of the packages; undefined: the lock stays */
 export function rebuildOf(built: BuiltImage | undefined, resolution: string | undefined): RebuildInput {
-  if (built === undefined) return { refreshBase: true };
+  if (built === undefined) return {};
   const { plan, environmentRequest } = built;
-  if (environmentRequest === null) return { plan, refreshBase: true };
-  if (resolution === undefined) return { plan, environmentRequest, refreshBase: true };
+  if (environmentRequest === null) return { plan };
+  if (resolution === undefined) return { plan, environmentRequest };
   const { resolver, ...asked } = environmentRequest;
-  return { plan, environmentRequest: { ...asked, resolution }, refreshBase: true };
+  return { plan, environmentRequest: { ...asked, resolution } };
 }

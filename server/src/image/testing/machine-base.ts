@@ -26,15 +26,16 @@ export async function hasMachinePython(): Promise<boolean> {
   );
 }
 
-/** Puts a base into a repository that nobody can run: of another architecture, with an interpreter by name only. */
+/** Puts a base into a repository that nobody can run: of any architecture, with an interpreter by name only. */
 export async function pushForeignBase(
   { registry, blobs }: { readonly registry: Registry; readonly blobs: BlobStore },
   repository: Repository,
   tag: string,
   architecture: string,
+  interpreter = "a program",
 ): Promise<void> {
   const tar = pack();
-  tar.entry({ name: PYTHON.slice(1), mtime: new Date(0), mode: 0o755 }, "a program");
+  tar.entry({ name: PYTHON.slice(1), mtime: new Date(0), mode: 0o755 }, interpreter);
   tar.finalize();
   await pushLayer({ registry, blobs }, repository, tag, architecture, Readable.from([await buffer(tar)]));
 }
