@@ -1,10 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { eventually } from "../../../e2e/src/harness/installation.ts";
 import type { Context } from "../benchmark.ts";
 import type { TrainedModel } from "../measure/trained-model.ts";
+import { runProgram } from "./running-program.ts";
 
 /** A server that answers for the model. */
 export interface Contender {
@@ -37,23 +34,32 @@ export interface ScoringAddress {
 }
 
 const START_MS = 60_000;
-const STOP_MS = 10_000;
 /** Single precision, in whatever order a runtime adds up. */
 const TOLERANCE = 1e-5;
 
-interface ProgramOptions {
+/** A server that is one program. */
+export interface ServerProgram {
+  readonly command: readonly string[];
+  /** beside the environment of this process */
   readonly env?: Readonly<Record<string, string>>;
+  readonly address: ScoringAddress;
 }
 
-/** Starts a server program in the contender's folder, and waits until it gives the right answer. */
-export async function startProgram(
-  stage: Stage,
-  command: readonly string[],
-  address: ScoringAddress,
-  options: ProgramOptions = {},
-): Promise<ScoringAddress> {
-  await startServer(stage, command, () => answersRight(address, stage.model), options);
-  return address;
+export interface ProgramContender extends Contender {
+  program(stage: Stage): Promise<ServerProgram>;
+}
+
+/** A contender whose program runs in the contender's folder, and is ready when it gives the right answer. */
+export function programContender(name: string, program: ProgramContender["program"]): ProgramContender {
+  return {
+    name,
+    program,
+    async start(stage) {
+      const { command, env, address } = await program(stage);
+      await startServer(stage, command, () => answersRight(address, stage.model), { ...(env && { env }) });
+      return address;
+    },
+  };
 }
 
 /** Starts a server program in the folder, and waits until it answers. @returns its process id */
@@ -61,37 +67,12 @@ export async function startServer(
   { context, folder }: Pick<Stage, "context" | "folder">,
   command: readonly string[],
   answers: () => Promise<boolean>,
-  { env }: ProgramOptions = {},
+  { env }: Pick<ServerProgram, "env"> = {},
 ): Promise<number> {
-  const [program = "", ...args] = command;
-  const log = join(folder, "server.log");
-  await using output = await open(log, "w");
-  const child = spawn(program, args, {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    detached: true,
-    stdio: ["ignore", output.fd, output.fd],
-  });
-  const exited = once(child, "exit");
-  context.resources.defer(async () => {
-    // Its whole group: servers have workers.
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      if (child.pid !== undefined) endGroup(child.pid, signal);
-      const late = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());
-      await Promise.race([exited, late]);
-    }
-  });
-  const ended = exited.then(
-    ([code]) => Promise.reject(new Error(`it ended with ${code}`)),
-    (error) => Promise.reject(error),
-  );
-  try {
-    await Promise.race([ended, eventually(async () => ((await answers()) ? true : undefined), START_MS)]);
-    return child.pid ?? 0;
-  } catch (error) {
-    const tail = (await readFile(log, "utf8")).trim().split("\n").slice(-3).join(" | ");
-    throw new Error(`${(error as Error).message} (${tail})`, { cause: error });
-  }
+  const running = await runProgram(folder, command, env);
+  context.resources.defer(() => running.stop());
+  await running.whileItRuns(eventually(async () => ((await answers()) ? true : undefined), START_MS));
+  return running.pid;
 }
 
 /** One request. @throws unless the predictions are the model's */
@@ -112,12 +93,4 @@ export async function ask({ url, body, authorization, fetch = globalThis.fetch }
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${response.status} ${text.slice(0, 200)}`);
   return text;
-}
-
-function endGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
 }

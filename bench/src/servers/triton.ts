@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { freePort } from "../../../e2e/src/harness/installation.ts";
 import { ONNX, pythonPrograms } from "../measure/python-environment.ts";
 import { pythonFolder } from "../measure/trained-model.ts";
-import { type Contender, startProgram } from "./contender.ts";
+import { programContender } from "./contender.ts";
 
 const VERSION = "0.7.0";
 
@@ -11,43 +11,39 @@ const VERSION = "0.7.0";
  * The server that nvidia-pytriton brings to PyPI, without the Python before it: HTTP in C++, ONNX Runtime in Triton's own Python
  * backend. Its ONNX backend comes in container images only.
  */
-export const triton: Contender = {
-  name: `Triton (pytriton ${VERSION})`,
-  async start(stage) {
-    const { folder, port, model } = stage;
-    const bin = await pythonPrograms([`nvidia-pytriton==${VERSION}`, ...ONNX]);
-    const packages = await sitePackages(bin);
-    const server = join(packages, "pytriton/tritonserver");
-    await writeRepository(folder, model.file);
-    await cp(join(server, "backends"), join(folder, "backends"), { recursive: true });
-    const stub = join(server, "python_backend_stubs", pythonVersion(packages), "triton_python_backend_stub");
-    await cp(stub, join(folder, "backends/python/triton_python_backend_stub"));
-    const options = {
-      "model-repository": join(folder, "models"),
-      "backend-directory": join(folder, "backends"),
-      "http-address": "127.0.0.1",
-      "http-port": port,
-      "http-thread-count": 1,
-      "grpc-port": await freePort(),
-      "metrics-port": await freePort(),
-    };
-    const command = [
-      join(server, "bin/tritonserver"),
-      ...Object.entries(options).map(([name, value]) => `--${name}=${value}`),
-    ];
-    const { rows } = model;
-    const input = { name: "X", datatype: "FP32", shape: [rows.length, rows[0]?.length], data: rows };
-    const address = {
-      url: `http://127.0.0.1:${port}/v2/models/ridge/infer`,
-      body: JSON.stringify({ inputs: [input] }),
-      predictions: (answer: unknown) => (answer as { outputs: readonly { data: unknown }[] }).outputs[0]?.data,
-    };
-    const libraries = join(packages, "nvidia_pytriton.libs");
-    // The backend's interpreter finds its packages by the first `python3` of the path.
-    const env = { LD_LIBRARY_PATH: libraries, PATH: `${bin}:${process.env.PATH}` };
-    return startProgram(stage, command, address, { env });
-  },
-};
+export const triton = programContender(`Triton (pytriton ${VERSION})`, async ({ folder, port, model }) => {
+  const bin = await pythonPrograms([`nvidia-pytriton==${VERSION}`, ...ONNX]);
+  const packages = await sitePackages(bin);
+  const server = join(packages, "pytriton/tritonserver");
+  await writeRepository(folder, model.file);
+  await cp(join(server, "backends"), join(folder, "backends"), { recursive: true });
+  const stub = join(server, "python_backend_stubs", pythonVersion(packages), "triton_python_backend_stub");
+  await cp(stub, join(folder, "backends/python/triton_python_backend_stub"));
+  const options = {
+    "model-repository": join(folder, "models"),
+    "backend-directory": join(folder, "backends"),
+    "http-address": "127.0.0.1",
+    "http-port": port,
+    "http-thread-count": 1,
+    "grpc-port": await freePort(),
+    "metrics-port": await freePort(),
+  };
+  const command = [
+    join(server, "bin/tritonserver"),
+    ...Object.entries(options).map(([name, value]) => `--${name}=${value}`),
+  ];
+  const { rows } = model;
+  const input = { name: "X", datatype: "FP32", shape: [rows.length, rows[0]?.length], data: rows };
+  const address = {
+    url: `http://127.0.0.1:${port}/v2/models/ridge/infer`,
+    body: JSON.stringify({ inputs: [input] }),
+    predictions: (answer: unknown) => (answer as { outputs: readonly { data: unknown }[] }).outputs[0]?.data,
+  };
+  const libraries = join(packages, "nvidia_pytriton.libs");
+  // The backend's interpreter finds its packages by the first `python3` of the path.
+  const env = { LD_LIBRARY_PATH: libraries, PATH: `${bin}:${process.env.PATH}` };
+  return { command, env, address };
+});
 
 async function writeRepository(folder: string, model: string): Promise<void> {
   const version = join(folder, "models/ridge/1");
