@@ -52,6 +52,19 @@ export const Config = Type.Object(
       description:
         "An exception in run() answers 500 as in v1 instead of 424. The old client then repeats the request three times.",
     }),
+    baseImage: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 400,
+        description:
+          "What images stand on that name no base themselves; {python} stands for the minor version, as in python:{python}-slim. If not given: base:python3.X of the built-in registry, else the public python:3.X-slim-bookworm.",
+      }),
+    ),
+    insecureRegistry: Type.Array(Type.String({ pattern: "^[A-Za-z0-9.\\[\\]:-]+$" }), {
+      default: [],
+      description:
+        "HOST or HOST:PORT of a registry that may be used without encryption. This machine's own always may.",
+    }),
     registryQuota: Type.Optional(
       Type.Number({
         exclusiveMinimum: 0,

@@ -193,13 +193,15 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   const folders = createAppFolders(layout.images, blobs);
   const cacheFolder = config.cacheFolder ?? defaultCacheFolder(surroundings.env);
   const runtimes = createRuntimeTrees({ folder: layout.runtimes, cacheFolder, env: surroundings.env });
+  const remote = createRemoteRegistries({ clock, env: surroundings.env, insecure: config.insecureRegistry });
   const bases = createBaseResolver({
     database,
     clock,
     blobs,
     registry,
-    remote: createRemoteRegistries({ clock, env: surroundings.env }),
+    remote,
     registryHost: new URL(publicUrl).host,
+    defaultReference: config.baseImage,
     async findNamespace(namespace) {
       const candidates = namespace === undefined ? [await workspaces.ensureDefault()] : await workspaces.list();
       return candidates
@@ -398,6 +400,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       await autoscaler.stop();
       await reconciler.stop();
       if (stopServices) await reconciler.stopReplicas();
+      remote.close();
       await database.destroy();
       lock.release();
     },

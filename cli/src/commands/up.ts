@@ -14,6 +14,8 @@ interface UpOptions {
   readonly strictPython?: boolean;
   readonly condaChannelAlias?: string;
   readonly condaChannelMirror?: readonly string[];
+  readonly baseImage?: string;
+  readonly insecureRegistry?: readonly string[];
   readonly registryQuota?: number;
   readonly allowOpen?: boolean;
   readonly legacyStatusCodes?: boolean;
@@ -74,6 +76,13 @@ export function upCommand(): Command {
         "SLIPWAY_CONDA_CHANNEL_MIRROR",
       ),
     )
+    .addOption(
+      new Option(
+        "--base-image <reference>",
+        "what images stand on; {python} is the minor version (default: base:python3.X of the built-in registry)",
+      ).env("SLIPWAY_BASE_IMAGE"),
+    )
+    .option("--insecure-registry <host...>", "registries that may be used without encryption")
     .option("--registry-quota <GiB>", "what clients may push to the registry of one workspace", gibibytes)
     .option("--allow-open", "let services without authentication answer other machines too")
     .option("--legacy-status-codes", "an exception in run() answers 500 as in v1 instead of 424")
@@ -85,6 +94,7 @@ Examples:
   slipway up                                     everything in ~/.slipway, on https://localhost:8443
   slipway up --data /srv/slipway --public-url https://models.example.org:8443
   slipway up --conda-channel-mirror conda-forge=https://mirror.example.org/conda-forge
+  slipway up --base-image registry.example.org/python:{python}
   slipway up --container-instances container     services run in Docker or Podman
   slipway exec -- python deploy.py               in another terminal: run a script for Azure ML SDK v1
 

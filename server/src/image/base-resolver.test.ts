@@ -83,6 +83,24 @@ describe("bases of the built-in registry", () => {
     });
   });
 
+  it("stands on what the installation names, with the minor version in its place", async () => {
+    const named = await openRoom("slipway.test:8443/default/base:special-{python}");
+    try {
+      const { digest } = await named.pushBase(shared, "special-3.11", ["usr/bin/python3.11"]);
+      await named.pushBase(mine, "python3.11", ["usr/bin/python3.11", "etc/other"]);
+      expect((await named.resolve({ pythonVersion: "3.11.2" })).digest).toBe(digest);
+    } finally {
+      await named.close();
+    }
+  });
+
+  it("takes the genuine client's own default for no wish at all", async () => {
+    const { digest } = await room.pushBase(mine, "python3.11", ["usr/bin/python3.11"]);
+    const reference = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:20240101";
+    expect((await room.resolve({ reference, pythonVersion: "3.11" })).digest).toBe(digest);
+    expect(room.asked()).toBe(0);
+  });
+
   it("says which Python a base has instead of the one that is needed", async () => {
     await room.pushBase({ workspaceId: "w1", name: "mine" }, "7", ["usr/bin/python3.9", "usr/bin/python3.12"]);
     const asked = { reference: "slipway.test:8443/team/mine:7", pythonVersion: "3.11" };
@@ -117,7 +135,7 @@ describe("bases of the built-in registry", () => {
   });
 });
 
-async function openRoom() {
+async function openRoom(defaultReference?: string) {
   const folder = await mkdtemp(join(tmpdir(), "slipway-base-"));
   const database = openSqlite<BaseTables & RegistryTables>(":memory:");
   await migrateToLatest(database, { "1": registryMigration, "2": registryPushMigration, "3": baseMigration });
@@ -142,6 +160,7 @@ async function openRoom() {
       },
     },
     registryHost: "slipway.test:8443",
+    defaultReference,
     async findNamespace(namespace) {
       if (namespace === undefined || namespace === "default") return { id: "w0", namespace: "default" };
       return namespace === "team" ? { id: "w1", namespace } : undefined;

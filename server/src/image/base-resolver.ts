@@ -26,7 +26,7 @@ export interface BaseResolverDependencies<Tables extends BaseTables> {
   readonly remote: RemoteRegistries;
   /** `host:port` under which the built-in registry is named in references */
   readonly registryHost: string;
-  /** the setting `--base-image`; without it the order of `candidates` counts */
+  /** the setting `--base-image`, where `{python}` stands for the minor version; without it the order of `candidates` counts */
   readonly defaultReference?: string | undefined;
   /** The workspace that has this namespace in the built-in registry; without a namespace the default workspace. */
   findNamespace(
@@ -58,8 +58,14 @@ export function createBaseResolver<Tables extends BaseTables>(deps: BaseResolver
   const failures = new Map<string, { readonly at: number; readonly error: AppError }>();
 
   async function candidates(request: BaseRequest, minor: string | undefined): Promise<Candidate[]> {
-    const reference = request.reference ?? deps.defaultReference;
-    if (reference !== undefined) return [await namedCandidate(request, parseImageReference(reference))];
+    const { reference } = request;
+    if (reference !== undefined && !isClientDefault(reference)) {
+      return [await namedCandidate(request, parseImageReference(reference))];
+    }
+    if (deps.defaultReference !== undefined) {
+      const standard = deps.defaultReference.replaceAll("{python}", minor ?? ANY_MINOR);
+      return [{ ...(await namedCandidate(request, parseImageReference(standard))), isGuess: true }];
+    }
     const repositories = [{ workspaceId: request.workspaceId, name: BASE_REPOSITORY }];
     const shared = await deps.findNamespace(undefined);
     if (shared !== undefined && shared.id !== request.workspaceId) {
@@ -170,6 +176,14 @@ export function createBaseResolver<Tables extends BaseTables>(deps: BaseResolver
       );
     },
   };
+}
+
+/**
+ * What the genuine client names when its user has named nothing (wire contract 13.1): gigabytes with tools for training, of which a
+ * service needs nothing.
+ */
+function isClientDefault(reference: string): boolean {
+  return reference.startsWith("mcr.microsoft.com/azureml/");
 }
 
 /** Looking that took too long is not the build's own abort. */
