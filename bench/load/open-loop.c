@@ -2,7 +2,9 @@
 // A request that finds no idle connection waits, and its latency counts from the moment when it was due: no coordinated omission.
 // It spins on its core instead of sleeping, so requests leave within microseconds of that moment.
 //
-//   open-loop ADDRESS PORT RATE SECONDS CONNECTIONS plain|tls < request
+//   open-loop ADDRESS PORT RATE SECONDS PATIENCE CONNECTIONS plain|tls < request
+//
+// PATIENCE: so many seconds after the last request was due it goes, whatever is still unanswered.
 //
 // One line of text per request: status (0: none came), microseconds from due to sent, microseconds from due to answered, and the
 // word after "code":" of an answer that is no 200.
@@ -21,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 64 * 1024, REQUEST_BYTES = 1024 * 1024, CODE_BYTES = 40, EVENTS = 256, PATIENCE_SECONDS = 60 };
+enum { HEAD_BYTES = 64 * 1024, REQUEST_BYTES = 1024 * 1024, CODE_BYTES = 40, EVENTS = 256 };
 
 struct outcome {
   int status;
@@ -192,9 +194,9 @@ static void receive(struct connection *c) {
   }
 }
 
-static void turn(int timeout_ms) {
+static void turn(void) {
   struct epoll_event events[EVENTS];
-  int count = epoll_wait(poller, events, EVENTS, timeout_ms);
+  int count = epoll_wait(poller, events, EVENTS, 0);
   for (int i = 0; i < count; i++) {
     struct connection *c = events[i].data.ptr;
     if (events[i].events & EPOLLOUT) {
@@ -207,8 +209,8 @@ static void turn(int timeout_ms) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) {
-    fprintf(stderr, "Usage: open-loop ADDRESS PORT RATE SECONDS CONNECTIONS plain|tls < request\n");
+  if (argc != 8) {
+    fprintf(stderr, "Usage: open-loop ADDRESS PORT RATE SECONDS PATIENCE CONNECTIONS plain|tls < request\n");
     return 2;
   }
   address.sin_family = AF_INET;
@@ -216,8 +218,9 @@ int main(int argc, char **argv) {
   if (inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) fail("address");
   double rate = atof(argv[3]);
   long total = rate * atof(argv[4]);
-  long count = atol(argv[5]);
-  if (!strcmp(argv[6], "tls")) tls_context = SSL_CTX_new(TLS_client_method());
+  int64_t patience = atof(argv[5]) * 1e9;
+  long count = atol(argv[6]);
+  if (!strcmp(argv[7], "tls")) tls_context = SSL_CTX_new(TLS_client_method());
   request_bytes = fread(request, 1, REQUEST_BYTES, stdin);
   connections = calloc(count, sizeof *connections);
   idle = calloc(count, sizeof *idle);
@@ -226,18 +229,15 @@ int main(int argc, char **argv) {
   for (long i = 0; i < count; i++) open_connection(&connections[i]);
 
   int64_t begin = now_ns() + 1000000;
+  int64_t end = begin + (int64_t)(total * 1e9 / rate) + patience;
   long next = 0;
-  while (next < total) {
+  while ((next < total || open_requests > 0) && now_ns() < end) {
     while (next < total && idle_count > 0 && begin + (int64_t)(next * 1e9 / rate) <= now_ns()) {
       send_request(&connections[idle[--idle_count]], next);
       next += 1;
     }
-    turn(0);
-    // Late ones are still sent, but not for ever.
-    if (now_ns() > begin + (int64_t)(total * 1e9 / rate) + PATIENCE_SECONDS * 1000000000LL) break;
+    turn();
   }
-  int64_t end = now_ns() + PATIENCE_SECONDS * 1000000000LL;
-  while (open_requests > 0 && now_ns() < end) turn(10);
 
   for (long i = 0; i < total; i++) {
     int64_t due = begin + (int64_t)(i * 1e9 / rate);

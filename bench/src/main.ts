@@ -9,6 +9,7 @@ import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
 import { onnxCnn } from "./onnx-cnn.ts";
 import { onnxRidge } from "./onnx-ridge.ts";
+import { overload } from "./overload.ts";
 import { ownClient } from "./own-client.ts";
 import { scoring } from "./scoring.ts";
 import { scoringTwoCores } from "./scoring-two-cores.ts";
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark[] = [
   onnxRidge,
   onnxCnn,
   gateway,
+  overload,
 ];
 
 const { positionals, values } = parseArgs({

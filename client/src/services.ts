@@ -15,6 +15,12 @@ export interface ServiceSettings {
   readonly memoryInGB?: number | undefined;
   /** whether callers need a key */
   readonly authEnabled?: boolean | undefined;
+  /** how long one answer may take */
+  readonly scoringTimeoutMs?: number | undefined;
+  /** how many requests a replica works on at once */
+  readonly maxConcurrentRequests?: number | undefined;
+  /** how long a request may wait for a replica until it is refused */
+  readonly maxQueueWaitMs?: number | undefined;
   /** origins whose pages may call the service, or `*` */
   readonly corsOrigins?: readonly string[] | undefined;
   /** a fixed number; instead of `scaling` */
@@ -93,6 +99,9 @@ export function createServices(http: Http, fetch: Fetch, address: WorkspaceAddre
           properties: service.properties ?? {},
           containerResourceRequirements: { cpu: service.cpu ?? null, memoryInGB: service.memoryInGB ?? null },
           authEnabled: service.authEnabled ?? false,
+          scoringTimeoutMs: service.scoringTimeoutMs ?? null,
+          maxConcurrentRequestsPerContainer: service.maxConcurrentRequests ?? null,
+          maxQueueWaitMs: service.maxQueueWaitMs ?? null,
           ...(service.corsOrigins === undefined ? {} : { corsOrigins: service.corsOrigins }),
           ...(service.replicas === undefined ? {} : { numReplicas: service.replicas }),
           ...(service.scaling === undefined ? {} : { autoScaler: service.scaling }),
@@ -177,6 +186,9 @@ function patchOf(update: ServiceUpdate): { op: "replace"; path: string; value: u
     "/description": update.description,
     "/kvTags": update.tags,
     "/authEnabled": update.authEnabled,
+    "/scoringTimeoutMs": update.scoringTimeoutMs,
+    "/maxConcurrentRequestsPerContainer": update.maxConcurrentRequests,
+    "/maxQueueWaitMs": update.maxQueueWaitMs,
     "/corsOrigins": update.corsOrigins,
     "/numReplicas": update.replicas,
     "/autoScaler/minReplicas": update.scaling?.minReplicas,

@@ -18,6 +18,8 @@ export interface FixedRate {
   readonly seconds: number;
   /** open before the first request; a request that finds all of them at work waits for one, and that counts */
   readonly connections: number;
+  /** how long the last ones are waited for; a minute if not given */
+  readonly patienceSeconds?: number;
 }
 
 export interface Sent {
@@ -37,13 +39,12 @@ export interface Sent {
  */
 export async function sendAtFixedRate(address: ScoringAddress, rate: FixedRate): Promise<readonly Sent[]> {
   const { protocol, port } = new URL(address.url);
-  const { perSecond, seconds, connections } = rate;
+  const { perSecond, seconds, connections, patienceSeconds = 60 } = rate;
   const transport = protocol === "https:" ? "tls" : "plain";
-  const child = spawn(
-    await program(),
-    ["127.0.0.1", port, String(perSecond), String(seconds), String(connections), transport],
-    { stdio: ["pipe", "pipe", "inherit"] },
-  );
+  const figures = [perSecond, seconds, patienceSeconds, connections].map(String);
+  const child = spawn(await program(), ["127.0.0.1", port, ...figures, transport], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   child.stdin.end(requestText(address));
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
   if (code !== 0) throw new Error(`The load generator ended with ${code}.`);
