@@ -11,9 +11,11 @@ import { onnxCnn } from "./onnx-cnn.ts";
 import { onnxRidge } from "./onnx-ridge.ts";
 import { overload } from "./overload.ts";
 import { ownClient } from "./own-client.ts";
+import { registry } from "./registry.ts";
 import { scoring } from "./scoring.ts";
 import { scoringTwoCores } from "./scoring-two-cores.ts";
 import { script } from "./script.ts";
+import { start } from "./start.ts";
 import { updates } from "./updates.ts";
 import { upload } from "./upload.ts";
 
@@ -23,10 +25,12 @@ const benchmarks: readonly Benchmark[] = [
   ownClient,
   updates,
   upload,
+  registry,
   scoring,
   scoringTwoCores,
   onnxRidge,
   onnxCnn,
+  start,
   gateway,
   overload,
 ];

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { freePort } from "../../../e2e/src/harness/installation.ts";
 import type { Context } from "../benchmark.ts";
 import type { TrainedModel } from "../measure/trained-model.ts";
-import type { Contender, ScoringAddress } from "./contender.ts";
+import type { Contender, ScoringAddress, Stage } from "./contender.ts";
 
 export interface Started {
   readonly name: string;
@@ -21,14 +21,19 @@ export async function startContenders(
   const missing: string[] = [];
   for (const { name, start } of contenders) {
     context.say(`starting ${name}`);
-    const folder = await mkdtemp(join(context.folder, "server-"));
-    await cp(model.file, join(folder, basename(model.file)));
-    await cp(script, join(folder, "score.py"));
     try {
-      started.push({ name, address: await start({ context, model, folder, port: await freePort() }) });
+      started.push({ name, address: await start(await stageFor(context, model, script)) });
     } catch (error) {
       missing.push(`${name}: ${(error as Error).message.trim().split("\n").at(-1)}`);
     }
   }
   return { started, missing };
+}
+
+/** A folder of its own with the model and the script, and a port. */
+export async function stageFor(context: Context, model: TrainedModel, script: string): Promise<Stage> {
+  const folder = await mkdtemp(join(context.folder, "server-"));
+  await cp(model.file, join(folder, basename(model.file)));
+  await cp(script, join(folder, "score.py"));
+  return { context, model, folder, port: await freePort() };
 }
