@@ -3,6 +3,7 @@ import { type AccessTables, accessMigration } from "./access/index.ts";
 import { type ArtifactTables, artifactMigration } from "./artifact/index.ts";
 import {
   type BaseTables,
+  baseCredentialsMigration,
   baseMigration,
   type EnvironmentContentsTables,
   environmentContentsMigration,
@@ -44,4 +45,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0011-registry-push": registryPushMigration,
   "0012-image-environment": environmentContentsMigration,
   "0013-image-base": baseMigration,
+  "0014-image-base-credentials": baseCredentialsMigration,
 };

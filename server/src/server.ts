@@ -22,6 +22,7 @@ import {
   buildImageOperation,
   buildLogUrl,
   createAppFolders,
+  createBaseCredentials,
   createBaseResolver,
   createImageInspector,
   createImageProofs,
@@ -209,6 +210,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
         .find((one) => namespace === undefined || one.namespace === namespace);
     },
   });
+  const baseCredentials = createBaseCredentials(database, box);
   const proofs = createImageProofs({ database, blobs, registry, version: VERSION });
   const inspector = createImageInspector({ database, registry, folders, proofs });
   const serviceStore = createServiceStore(database, clock);
@@ -221,6 +223,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     registry,
     environments,
     folders,
+    baseCredentials,
     runner,
     operations,
     usersOf: serviceUsersOfImage(serviceStore),
@@ -287,6 +290,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       registry,
       blobs,
       bases,
+      baseCredentials,
       runtimes,
       proofs,
       store: createImageStore(database),

@@ -30,6 +30,7 @@ export const EnvironmentImageRequest = Type.Object({
       ),
       docker: optional(
         Type.Object({
+          baseImage: optional(Type.String({ maxLength: 400 })),
           baseDockerfile: optional(Type.String()),
           baseImageRegistry: optional(Type.Record(Type.String(), Type.Unknown())),
         }),

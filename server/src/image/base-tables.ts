@@ -14,6 +14,8 @@ export interface BaseTables {
   };
   /** what was found in a layer of a base: see LayerPythons */
   image_base_layer: { digest: string; pythons: string };
+  /** sealed user name and password for the registry of an image's base */
+  image_base_credentials: { workspace_id: string; name: string; version: number; sealed: string };
 }
 
 export const baseMigration: Migration = {
@@ -32,6 +34,26 @@ export const baseMigration: Migration = {
       .createTable("image_base_layer")
       .addColumn("digest", "text", (c) => c.primaryKey())
       .addColumn("pythons", "text", (c) => c.notNull())
+      .execute();
+  },
+};
+
+export const baseCredentialsMigration: Migration = {
+  async up(db: Kysely<never>) {
+    await db.schema
+      .createTable("image_base_credentials")
+      .addColumn("workspace_id", "text", (c) => c.notNull())
+      .addColumn("name", "text", (c) => c.notNull())
+      .addColumn("version", "integer", (c) => c.notNull())
+      .addColumn("sealed", "text", (c) => c.notNull())
+      .addPrimaryKeyConstraint("image_base_credentials_key", ["workspace_id", "name", "version"])
+      .addForeignKeyConstraint(
+        "image_base_credentials_image",
+        ["workspace_id", "name", "version"],
+        "image",
+        ["workspace_id", "name", "version"],
+        (constraint) => constraint.onDelete("cascade"),
+      )
       .execute();
   },
 };

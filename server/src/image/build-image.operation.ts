@@ -5,6 +5,7 @@ import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
 import { assembleLayers } from "./assemble-layers.ts";
 import { azuremlImport } from "./azureml-import.ts";
+import type { BaseCredentials } from "./base-credentials.ts";
 import type { BaseResolver } from "./base-image.ts";
 import { borrowsInterpreter } from "./configuration-layer.ts";
 import { findBase, type Standing } from "./find-base.ts";
@@ -49,6 +50,7 @@ export interface BuildImageDependencies extends InputReaders, LayerDependencies 
   readonly environments: EnvironmentService;
   readonly folders: AppFolders;
   readonly bases: BaseResolver;
+  readonly baseCredentials: BaseCredentials;
   readonly runtimes: RuntimeTrees;
   readonly proofs: ImageProofs;
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../platform/errors.ts";
+import type { BaseCredentials } from "./base-credentials.ts";
 import type { BaseResolver, ResolvedBase } from "./base-image.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import type { RuntimeTree, RuntimeTrees } from "./runtime-tree.ts";
@@ -30,7 +31,7 @@ interface RunContext {
  * @returns the reason in words when there is nothing: the image is then built without, and runs as a process only
  */
 export async function findBase(
-  deps: { readonly bases: BaseResolver; readonly runtimes: RuntimeTrees },
+  deps: { readonly bases: BaseResolver; readonly baseCredentials: BaseCredentials; readonly runtimes: RuntimeTrees },
   { image, plan, architecture, pythonVersion, refresh }: BaseQuestion,
   context: RunContext,
 ): Promise<Standing | { readonly missing: string }> {
@@ -39,6 +40,7 @@ export async function findBase(
     const base = await deps.bases.resolve({
       workspaceId: image.workspaceId,
       ...(typeof baseImage === "string" && baseImage !== "" && { reference: baseImage }),
+      credentials: await deps.baseCredentials.find(image.workspaceId, image.id),
       pythonVersion,
       architecture,
       refresh,

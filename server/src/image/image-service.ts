@@ -7,6 +7,8 @@ import { newSecret, newUuid } from "../platform/ids.ts";
 import { imageLocation, type Registry } from "../registry/index.ts";
 import type { Workspace } from "../workspace/index.ts";
 import type { AppFolders } from "./app-folder.ts";
+import type { BaseCredentials } from "./base-credentials.ts";
+import type { RegistryCredentials } from "./base-image.ts";
 import { type BuildImageInput, IMAGE_BUILD } from "./build-image.operation.ts";
 import { checkImageRequest } from "./check-image-request.ts";
 import type { Image, ImageReader, ImageRequest, ImageUsers } from "./image.ts";
@@ -25,6 +27,7 @@ export interface ImageServiceDependencies<Tables extends ImageTables> extends In
   readonly registry: Registry;
   readonly environments: EnvironmentService;
   readonly folders: AppFolders;
+  readonly baseCredentials: BaseCredentials;
   readonly runner: Pick<OperationRunner, "enqueue" | "wake" | "cancel">;
   readonly operations: Pick<OperationStore, "find" | "log">;
   readonly usersOf: ImageUsers;
@@ -82,11 +85,20 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
   }
 
   /** The row and its build, in one transaction. */
-  async function start(image: NewImage, rebuild?: RebuildInput): Promise<StoredImage> {
+  async function start(
+    image: NewImage,
+    {
+      rebuild,
+      credentials,
+    }: { readonly rebuild?: RebuildInput; readonly credentials?: RegistryCredentials | undefined },
+  ): Promise<StoredImage> {
     const { workspaceId, name, linkSecret, operationId } = image;
     const version = await store.transaction(async (transaction) => {
       const next = await store.nextVersion(transaction, workspaceId, name);
       await store.insert(transaction, image, next);
+      if (credentials !== undefined) {
+        await deps.baseCredentials.put(transaction, { workspaceId, name, version: next }, credentials);
+      }
       const imageId = `${name}:${next}`;
       const input: BuildImageInput = { imageId, linkSecret, ...(rebuild && { rebuild }) };
       const queue = `image:${workspaceId}:${imageId}`;
@@ -105,13 +117,15 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
     async create(workspaceId, request: ImageRequest) {
       const image = newImage(workspaceId, checkImageRequest(request), deps.clock);
       await checkRequest(deps, image);
-      return start(image);
+      return start(image, { credentials: request.baseCredentials });
     },
 
     async rebuild(workspaceId, id, { upgrade }) {
       const image = await get(workspaceId, id);
       const built = await store.findBuilt(workspaceId, id);
-      return start(rebuiltImage(image, deps.clock), rebuildOf(built, upgrade ? newUuid() : undefined));
+      const rebuild = rebuildOf(built, upgrade ? newUuid() : undefined);
+      const credentials = await deps.baseCredentials.find(workspaceId, id);
+      return start(rebuiltImage(image, deps.clock), { rebuild, credentials });
     },
 
     async update(workspaceId, id, changes) {

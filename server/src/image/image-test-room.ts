@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,10 +30,12 @@ import {
   registryPushMigration,
 } from "../registry/index.ts";
 import { createRemoteRegistries } from "../registry/remote/index.ts";
+import { createSecretBox } from "../secret/index.ts";
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { createAppFolders } from "./app-folder.ts";
+import { createBaseCredentials } from "./base-credentials.ts";
 import { createBaseResolver } from "./base-resolver.ts";
-import { type BaseTables, baseMigration } from "./base-tables.ts";
+import { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
 import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
@@ -71,6 +74,7 @@ export async function openImageTestRoom(
     "6": imageMigration,
     "6a": environmentContentsMigration,
     "6b": baseMigration,
+    "6c": baseCredentialsMigration,
   });
   const clock = systemClock;
   const blobs = await openFileBlobStore(join(folder, "blobs"));
@@ -105,18 +109,20 @@ export async function openImageTestRoom(
     registryHost: REGISTRY_HOST,
     findNamespace: async () => ({ id: workspace.id, namespace: registryNamespace(workspace.name) }),
   });
+  const baseCredentials = createBaseCredentials(database, createSecretBox(randomBytes(32)));
   const runtimes = createRuntimeTrees({
     folder: join(folder, "runtimes"),
     cacheFolder: join(tmpdir(), "slipway-test-node"),
     env: process.env,
   });
   const build = buildImageOperation({
-    ...{ store, registry, blobs, folders, environments, bases, runtimes, proofs, artifacts, models },
+    ...{ store, registry, blobs, folders, environments, bases, baseCredentials, runtimes, proofs, artifacts, models },
   });
   const operations = createOperationStore(database, clock);
   const runner = createOperationRunner(operations, [build], silentLog);
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
+    baseCredentials,
     usersOf: async () => users,
     findWorkspace: workspaces.byId,
     registryHost: REGISTRY_HOST,
@@ -134,7 +140,7 @@ export async function openImageTestRoom(
 
   return {
     ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build, proofs },
-    ...{ operations, runner, images, upload },
+    ...{ operations, runner, images, upload, baseCredentials },
     /** what is to be said of who uses any image */
     users,
 

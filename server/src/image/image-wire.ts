@@ -1,4 +1,5 @@
 import type { CreateImageRequest, WireImage } from "@slipway/api";
+import { readBase } from "./base-wire.ts";
 import type { Image, ImageRequest } from "./image.ts";
 import { dockerStepsUnsupported } from "./image-errors.ts";
 
@@ -53,7 +54,13 @@ export function toWireImage(image: Image, links: ImageLinks, modelDetails?: read
 /** @throws {AppError} DockerStepsUnsupported */
 export function toImageRequest(body: CreateImageRequest): ImageRequest {
   if (body.dockerFileUri) throw dockerStepsUnsupported();
-  const { targetRuntime, baseImage } = body;
+  const { targetRuntime } = body;
+  const { baseImage, baseImageRegistryInfo, ...properties } = targetRuntime?.properties ?? {};
+  const registry = (baseImageRegistryInfo ?? {}) as { location?: unknown; user?: unknown; password?: unknown };
+  const { reference, credentials } = readBase({
+    image: body.baseImage || baseImage,
+    registry: { address: registry.location, username: registry.user, password: registry.password },
+  });
   return {
     name: body.name,
     description: body.description ?? null,
@@ -72,8 +79,9 @@ export function toImageRequest(body: CreateImageRequest): ImageRequest {
     targetRuntime: {
       runtimeType: targetRuntime?.runtimeType ?? "Python",
       targetArchitecture: targetRuntime?.targetArchitecture ?? "amd64",
-      properties: { ...targetRuntime?.properties, ...(baseImage ? { baseImage } : {}) },
+      properties: { ...properties, ...(reference !== undefined && { baseImage: reference }) },
     },
+    ...(credentials !== undefined && { baseCredentials: credentials }),
   };
 }
 

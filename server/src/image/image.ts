@@ -1,5 +1,6 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
+import type { RegistryCredentials } from "./base-image.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
 
@@ -69,6 +70,8 @@ export interface ImageRequest {
   /** conda YAML given in the request itself (13.1: `environment.python.condaDependencies`) instead of as an artifact */
   readonly condaFile?: string;
   readonly environmentVariables?: Readonly<Record<string, string>>;
+  /** for the registry of the base that `targetRuntime` names; secret */
+  readonly baseCredentials?: RegistryCredentials;
 }
 
 /**

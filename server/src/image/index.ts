@@ -1,7 +1,9 @@
 export { type AppFolders, createAppFolders } from "./app-folder.ts";
+export { createBaseCredentials } from "./base-credentials.ts";
 export type { BaseRequest, BaseResolver, RegistryCredentials, ResolvedBase } from "./base-image.ts";
 export { type BaseResolverDependencies, createBaseResolver } from "./base-resolver.ts";
-export { type BaseTables, baseMigration } from "./base-tables.ts";
+export { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
+export { readBase } from "./base-wire.ts";
 export { type BuildImageDependencies, buildImageOperation, IMAGE_BUILD } from "./build-image.operation.ts";
 export { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 export type { Image, ImageAsset, ImageReader, ImageRequest, ImageState, ImageUsers } from "./image.ts";

@@ -1,5 +1,6 @@
 import type { AutoScaler, CreateServiceBody, EnvironmentImageRequest } from "@slipway/api";
 import { stringify } from "yaml";
+import { readBase } from "../image/index.ts";
 import type { Scaling } from "./service.ts";
 import type { RequestedCertificate } from "./service-certificate.ts";
 import { GIB } from "./service-defaults.ts";
@@ -102,6 +103,15 @@ export function imageRequest(request: EnvironmentImageRequest): NonNullable<Requ
       "images are assembled without a Docker engine. Put the packages into the conda dependencies.",
     );
   }
+  const { baseImage, baseImageRegistry } = environment?.docker ?? {};
+  const { reference, credentials } = readBase({
+    image: baseImage,
+    registry: {
+      address: baseImageRegistry?.address,
+      username: baseImageRegistry?.username,
+      password: baseImageRegistry?.password,
+    },
+  });
   const python = environment?.python;
   const conda = python?.userManagedDependencies ? undefined : python?.condaDependencies;
   return {
@@ -114,6 +124,10 @@ export function imageRequest(request: EnvironmentImageRequest): NonNullable<Requ
       unpack: unpack ?? false,
     })),
     ...(conda ? { condaFile: stringify(conda) } : {}),
+    ...(reference !== undefined && {
+      targetRuntime: { runtimeType: "Python", targetArchitecture: "amd64", properties: { baseImage: reference } },
+    }),
+    ...(credentials !== undefined && { baseCredentials: credentials }),
     ...(environment?.environmentVariables ? { environmentVariables: environment.environmentVariables } : {}),
   };
 }
