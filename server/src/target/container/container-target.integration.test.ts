@@ -1,19 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
-import { ownArchitecture } from "../../platform/architecture.ts";
-import { systemClock } from "../../platform/clock.ts";
-import { newShortId } from "../../platform/ids.ts";
-import { silentLog } from "../../platform/log.ts";
-import { type ContainerEngine, startDocker, startPodman } from "../../platform/testing/container-engines.ts";
-import type { Deployment, ImageBundle, ReplicaObservation } from "../target.ts";
-import { type ConformanceWorld, type DeploymentWishes, eventually, targetConformance } from "../target-conformance.ts";
-import { labels } from "./container-settings.ts";
-import { type ContainerTargetOptions, createContainerTarget } from "./container-target.ts";
-import { createEngineClient } from "./engine-client.ts";
-import type { ImageBlobs } from "./image-archive.ts";
-import { ownLimits, ownUser } from "./own-process.ts";
+import { afterAll, beforeAll } from "vitest";
+import { startDocker, startPodman } from "../../platform/testing/container-engines.ts";
+import { targetConformance } from "../target-conformance.ts";
+import { openContainerWorld } from "./test/container-world.ts";
 import { type MachineImage, machineImage } from "./test/machine-image.ts";
 
 let image: MachineImage;
@@ -22,103 +10,5 @@ beforeAll(async () => {
 });
 afterAll(() => image.close());
 
-interface ContainerWorld extends ConformanceWorld {
-  readonly engine: ContainerEngine;
-  readonly options: ContainerTargetOptions;
-}
-
-async function openContainerWorld(engine: ContainerEngine): Promise<ContainerWorld> {
-  const base = await mkdtemp(join(tmpdir(), "slipway-container-"));
-  const secret = { file: join(base, "key"), text: "the key of the control plane" };
-  await writeFile(secret.file, secret.text, { mode: 0o600 });
-  const contents = new Map<string, ImageBlobs>();
-  const client = createEngineClient(engine.socketPath);
-  const options: ContainerTargetOptions = {
-    folder: join(base, "containers"),
-    findEngine: async () => createEngineClient(engine.socketPath),
-    findBlobs: async ({ imageDigest }) => {
-      const found = contents.get(imageDigest);
-      if (found === undefined) throw new Error(`No image ${imageDigest}.`);
-      return found;
-    },
-    installation: newShortId(),
-    own: await ownUser(),
-    limits: await ownLimits(),
-    network: "none",
-    shortFolderRoot: base,
-    legacyStatusCodes: false,
-    timeZone: undefined,
-    clock: systemClock,
-    log: silentLog,
-  };
-  const target = createContainerTarget(options);
-  const folderOf = (replica: ReplicaObservation) => join(options.folder, replica.id);
-  const containersOf = ({ id }: Pick<Deployment, "id">) =>
-    client.containers({ [labels.installation]: options.installation, [labels.deployment]: id });
-
-  return {
-    engine,
-    options,
-    target,
-    secret,
-    changesUser: options.own.uid === 0,
-    reopen: () => createContainerTarget(options),
-    async deployment(script, { environmentVariables = {}, ...settings }: DeploymentWishes = {}) {
-      const id = newShortId();
-      const made = await image.withScript(script);
-      contents.set(made.manifest.digest, made);
-      const bundle: ImageBundle = {
-        imageId: "echo:1",
-        imageDigest: made.manifest.digest,
-        imageLocation: `localhost:8443/default/echo-${id}:1`,
-        repository: { workspaceId: "w", name: `echo-${id}` },
-        architecture: ownArchitecture(),
-        base: "this machine",
-        runtime: "python",
-        appRoot: join(base, "images", id),
-        entryScript: "score.py",
-        environmentVariables,
-        models: [],
-      };
-      await mkdir(bundle.appRoot, { recursive: true });
-      return { ...plainDeployment, id, bundle, ...settings };
-    },
-    async kill(replica) {
-      const found = await client.containers({ [labels.replica]: replica.id });
-      for (const { Id } of found) await client.killContainer(Id);
-      await eventually(async () => {
-        for (const { Id } of found) expect((await client.container(Id))?.State.Running).not.toBe(true);
-      });
-    },
-    damages: {
-      "sockets removed": async (replica) => {
-        for (const name of ["http.sock", "frames.sock"]) await rm(join(folderOf(replica), "shared", name));
-      },
-      "folder removed": (replica) => rm(folderOf(replica), { recursive: true }),
-      "record replaced": (replica) => writeFile(join(folderOf(replica), "container.json"), "{}"),
-    },
-    async running(deployment) {
-      return (await containersOf(deployment)).filter(({ State }) => State === "running").length;
-    },
-    async close() {
-      await engine.close();
-      await rm(base, { recursive: true, force: true });
-    },
-  };
-}
-
-const plainDeployment: Omit<Deployment, "id" | "bundle"> = {
-  workspace: "default",
-  service: "echo",
-  revision: 1,
-  replicas: 1,
-  cpu: 1,
-  memoryBytes: 512 * 1024 * 1024,
-  maxConcurrentRequests: 1,
-  scoringTimeoutMs: 60_000,
-  startTimeoutMs: 30_000,
-  maxBodyBytes: 1024 * 1024,
-};
-
-targetConformance("container (Docker)", async () => openContainerWorld(await startDocker()));
-targetConformance("container (Podman)", async () => openContainerWorld(await startPodman()));
+targetConformance("container (Docker)", async () => openContainerWorld(await startDocker(), image));
+targetConformance("container (Podman)", async () => openContainerWorld(await startPodman(), image));

@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { Type } from "typebox";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
@@ -19,6 +20,7 @@ import { labels } from "./container-settings.ts";
 import type { EngineInfo } from "./engine-answers.ts";
 import type { EngineClient } from "./engine-client.ts";
 import { engineReference, ensureImage, type FindBlobs } from "./ensure-image.ts";
+import { keptImages } from "./kept-images.ts";
 import { type ContainerLook, describeContainer, isDraining, isOnItsWay, lookAtContainer } from "./look-at-container.ts";
 import { replicaFolder } from "./replica-folder.ts";
 import { type StartOptions, startContainer } from "./start-container.ts";
@@ -39,11 +41,16 @@ const OUTPUT_LINES = 500;
 export function createContainerTarget(options: ContainerTargetOptions): Target {
   const { folder: root, findEngine, installation, clock } = options;
   const imageLock = createKeyedLock();
+  const images = keptImages(join(root, "images.json"));
   const startOptions: StartOptions = {
     ...options,
     // Replicas that start together need it loaded once.
     ensureImage: (engine, bundle, context) =>
-      imageLock(engineReference(bundle), () => ensureImage(engine, bundle, options.findBlobs, context)),
+      imageLock(engineReference(bundle), async () => {
+        const id = await ensureImage(engine, bundle, options.findBlobs, context);
+        await images.used(engineReference(bundle));
+        return id;
+      }),
   };
   const look = (run: RunFolder, patient = false) => lookAtContainer(replicaFolder(run), findEngine, patient);
   const { bringUp, alone } = createBringUp<ContainerLook>(
@@ -130,6 +137,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
         }),
       ),
     );
+    await images.tidy(engine);
   }
 
   function replicasOf(deployment: Deployment): readonly RunFolder[] {

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { engineFailed, engineTooOld } from "./container-errors.ts";
+import { engineFailed, engineRefused, engineTooOld } from "./container-errors.ts";
 import { containerOutput } from "./container-output.ts";
 import type { ContainerSettings } from "./container-settings.ts";
 import {
@@ -86,6 +86,9 @@ export function createEngineClient(socketPath: string): EngineClient {
     return status === 404 ? undefined : parse(schema, text, `${one.method} ${one.path}`);
   }
 
+  const container = (reference: string) =>
+    ask(ContainerSchema, { method: "GET", path: `/containers/${encodeURIComponent(reference)}/json` });
+
   return {
     socketPath,
     async isPodman() {
@@ -121,7 +124,10 @@ export function createEngineClient(socketPath: string): EngineClient {
       await run({ method: "POST", path, expected: [304, 404], silenceMs: (seconds + 30) * 1000, signal });
     },
     async killContainer(id) {
-      await run({ method: "POST", path: `/containers/${id}/kill`, expected: [404, 409] });
+      const path = `/containers/${id}/kill`;
+      const status = await run({ method: "POST", path, expected: [404, 409, 500] });
+      // Podman's answer when it does not run any more; then all is well.
+      if (status === 500 && (await container(id))?.State.Running) throw engineRefused(path, status, "it still runs");
     },
     async removeContainer(id) {
       // 409: somebody else removes it already.
@@ -132,8 +138,7 @@ export function createEngineClient(socketPath: string): EngineClient {
         silenceMs: CREATE_MS,
       });
     },
-    container: (reference) =>
-      ask(ContainerSchema, { method: "GET", path: `/containers/${encodeURIComponent(reference)}/json` }),
+    container,
     async containers(labels) {
       const filters = JSON.stringify({ label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) });
       const path = `/containers/json?all=true&filters=${encodeURIComponent(filters)}`;

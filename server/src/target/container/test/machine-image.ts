@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, realpathSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -16,8 +16,8 @@ import type { ImageBlob, ImageBlobs } from "../image-archive.ts";
 const run = promisify(execFile);
 
 export interface MachineImage {
-  /** an image like it with this driver */
-  withScript(script: string): Promise<ImageBlobs>;
+  /** an image like it with this driver, and perhaps another program than the scorer */
+  withScript(script: string, entrypoint?: readonly string[]): Promise<ImageBlobs>;
   close(): Promise<void>;
 }
 
@@ -44,12 +44,12 @@ export async function machineImage(): Promise<MachineImage> {
   await rm(tree, { recursive: true });
 
   return {
-    async withScript(script) {
+    async withScript(script, entrypoint = ENTRYPOINT) {
       const code = await scriptLayer(script);
       const config = json({
         architecture: ownArchitecture(),
         os: "linux",
-        config: { Entrypoint: ENTRYPOINT, WorkingDir: imagePaths.appRoot, User: "1000:1000" },
+        config: { Entrypoint: entrypoint, WorkingDir: imagePaths.appRoot, User: "1000:1000" },
         rootfs: { type: "layers", diff_ids: [baseLayer.digest, code.digest] },
       });
       const described = ({ digest, size }: ImageBlob, kind: string) => ({
@@ -101,8 +101,9 @@ async function writeLinks(tree: string, python: string): Promise<void> {
   }
   const shell = withUsr(realpathSync("/bin/sh"));
   if (shell !== "usr/bin/sh") await symlink(`/${shell}`, join(tree, "usr", "bin", "sh"));
-  for (const name of ["tmp", "run/slipway", "proc", "sys", "dev", "etc"])
-    await mkdir(join(tree, name), { recursive: true });
+  await mkdir(join(tree, "tmp"));
+  await chmod(join(tree, "tmp"), 0o1777);
+  for (const name of ["run/slipway", "proc", "sys", "dev", "etc"]) await mkdir(join(tree, name), { recursive: true });
   await writeFile(join(tree, "etc", "passwd"), "root:x:0:0:root:/root:/bin/sh\n");
 }
 
