@@ -90,6 +90,7 @@ export async function serveTestChannel(packages: readonly TestPackage[], name = 
       handler = next;
     },
     async close() {
+      if (!server.listening) return;
       server.closeAllConnections();
       server.close();
       await once(server, "close");
