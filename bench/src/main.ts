@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
+import { bodies } from "./bodies.ts";
 import { gateway } from "./gateway.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
@@ -33,6 +34,7 @@ const benchmarks: readonly Benchmark[] = [
   start,
   gateway,
   overload,
+  bodies,
 ];
 
 const { positionals, values } = parseArgs({
