@@ -26,20 +26,21 @@ export async function assembleLayers(
   { image, plan, environment, standing }: LayerInputs,
   signal: AbortSignal,
 ): Promise<ImageLayer[]> {
-  const layers: ImageLayer[] = [];
-  if (standing !== null) {
-    layers.push(...baseLayers(standing.base));
-    for (const { title, tree } of standing.runtimes) layers.push(await runtimeLayer(deps, title, tree, signal));
-  }
-  if (environment !== null) layers.push(await environmentLayer(deps, environment, signal));
+  const { base, runtimes } = standing ?? { base: null, runtimes: [] };
+  // Each is hashed in a thread of its own; the models, which are read from one disk, one after the other.
+  const [environments, ...programs] = await Promise.all([
+    environment === null ? [] : environmentLayer(deps, environment, signal).then((layer) => [layer]),
+    ...runtimes.map(({ title, tree }) => runtimeLayer(deps, title, tree, signal)),
+  ]);
+  const layers: ImageLayer[] = [...(base === null ? [] : baseLayers(base)), ...programs, ...environments];
   for (const model of plan.models) layers.push(await modelLayer(deps, model, signal));
   if (plan.runtime === "python") {
     const { root } = await deps.folders.layOut(plan, signal);
     layers.push(await codeLayer(deps, { root, key: deps.folders.key(plan) }, signal));
   }
-  if (standing !== null) {
+  if (base !== null) {
     const borrows = environment !== null && (await borrowsInterpreter(environment.root));
-    const members = configurationMembers(imageDescription(image, plan), borrows ? standing.base.pythonPath : undefined);
+    const members = configurationMembers(imageDescription(image, plan), borrows ? base.pythonPath : undefined);
     layers.push(await configurationLayer(deps, members, signal));
   }
   return layers;
