@@ -125,6 +125,24 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
       return startedImage(response, signal);
     },
 
+    /**
+     * Copies a built image into a registry elsewhere; the server does it.
+     *
+     * @param options.reference `HOST[:PORT]/NAME[:TAG]`
+     * @throws {SlipwayError} ReferenceInvalid, ImageNotReady
+     */
+    async push(
+      id: string,
+      options: CallOptions & {
+        readonly reference: string;
+        readonly username?: string | undefined;
+        readonly password?: string | undefined;
+      },
+    ): Promise<Started> {
+      const { signal, ...body } = options;
+      return startedOperation(await http.send("POST", `${ownUrl(id)}/push`, { body, signal }));
+    },
+
     /** Layers, packages, models, code and proofs of a built image. @throws {SlipwayError} ImageNotBuilt */
     async contents(id: string, options: CallOptions = {}): Promise<ImageContents> {
       return http.json<ImageContents>("GET", `${ownUrl(id)}/contents`, options);

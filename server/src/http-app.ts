@@ -17,9 +17,11 @@ import {
 import { unsupportedRoutes } from "./compatibility.ts";
 import {
   type ImageInspector,
+  type ImagePusher,
   type ImageService,
   imageContentsRoutes,
   imageLinkRoutes,
+  imagePushRoutes,
   imageRoutes,
   toWireImage,
 } from "./image/index.ts";
@@ -71,6 +73,7 @@ export interface HttpDependencies {
   readonly models: ModelService;
   readonly images: ImageService;
   readonly inspector: ImageInspector;
+  readonly imagePusher: ImagePusher;
   readonly registry: RegistryDependencies;
   readonly collectionRunner: Parameters<typeof collectionRoutes>[1]["runner"];
   readonly operations: OperationRoutesDependencies;
@@ -122,6 +125,7 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
   await guarded("/slipway/v1", resourceManagerEnvelope, (scope) => accessRoutes(scope, deps));
   await inWorkspace("/slipway/v1", modelManagementEnvelope, (scope) => {
     imageContentsRoutes(scope, deps);
+    imagePushRoutes(scope, deps);
     collectionRoutes(scope, { runner: deps.collectionRunner, operationUrl });
   });
   await inWorkspace("", resourceManagerEnvelope, (scope) => {

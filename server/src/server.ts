@@ -26,12 +26,16 @@ import {
   createBaseResolver,
   createImageInspector,
   createImageProofs,
+  createImagePusher,
   createImageService,
   createImageStore,
   createRuntimeTrees,
   describeImageBuild,
+  describeImagePush,
   IMAGE_BUILD,
+  IMAGE_PUSH,
   type ImageService,
+  pushImageOperation,
   readImageBlobs,
 } from "./image/index.ts";
 import { certificateHosts, gatewayUrl, hostToListenOn, listen } from "./listening.ts";
@@ -214,6 +218,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   const proofs = createImageProofs({ database, blobs, registry, version: VERSION });
   const inspector = createImageInspector({ database, registry, folders, proofs });
   const serviceStore = createServiceStore(database, clock);
+  const imageStore = createImageStore(database);
   const images: ImageService = createImageService({
     database,
     clock,
@@ -253,6 +258,8 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     }),
     findBlobs: (bundle) => readImageBlobs(registry, bundle),
     installation: dataFolderKey(config.dataFolder),
+    nodePath: surroundings.execPath,
+    execArgv: surroundings.execArgv,
     own: await ownUser(),
     limits: await ownLimits(),
     network: config.containerNetwork,
@@ -293,8 +300,9 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       baseCredentials,
       runtimes,
       proofs,
-      store: createImageStore(database),
+      store: imageStore,
     }),
+    pushImageOperation({ store: imageStore, registry, remote, secrets: box }),
     collectGarbageOperation({
       store: createGarbageStore(database, {
         // Logs, and what is found anew when it is missing.
@@ -342,6 +350,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     models,
     images,
     inspector,
+    imagePusher: createImagePusher({ store: imageStore, runner, secrets: box }),
     registry: {
       registry,
       uploads: registryUploads,
@@ -358,6 +367,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
       runner,
       descriptions: {
         [IMAGE_BUILD]: describeImageBuild(publicUrl),
+        [IMAGE_PUSH]: describeImagePush,
         [GARBAGE_COLLECTION]: describeCollection,
         ...describeServiceOperations(async ({ id }, imageId) =>
           buildLogUrl(publicUrl, (await images.get(id, imageId)).linkSecret),

@@ -40,7 +40,16 @@ export const WireImageContents = Type.Object({
   driver: nullable(Type.String()),
   architecture: Type.String(),
   python: nullable(Type.String()),
-  base: nullable(Type.Object({ reference: Type.String(), digest: Type.String() })),
+  base: nullable(
+    Type.Object({
+      reference: Type.String(),
+      digest: Type.String(),
+      /** `debian 12` */
+      distribution: nullable(Type.String()),
+      /** of its operating system, sorted by name */
+      packages: Type.Array(Type.Object({ name: Type.String(), version: Type.String() })),
+    }),
+  ),
   /** lowest first */
   layers: Type.Array(WireImageLayer),
   environment: nullable(
@@ -85,6 +94,8 @@ export const WireImageComparison = Type.Object({
   /** of layers that both have */
   sharedBytes: Type.Integer(),
   packages: Changes,
+  /** of the operating system in the base */
+  basePackages: Changes,
   models: Changes,
   /** of the user's files; the values are digests */
   code: Changes,
@@ -111,3 +122,12 @@ export const RebuildImageRequest = Type.Object({
   upgrade: Type.Optional(Type.Boolean()),
 });
 export type RebuildImageRequest = Static<typeof RebuildImageRequest>;
+
+/** The body of `POST /slipway/v1/WORKSPACE/images/ID/push`. User name and password go together. */
+export const PushImageRequest = Type.Object({
+  /** `HOST[:PORT]/NAME[:TAG]` */
+  reference: Type.String({ minLength: 1, maxLength: 600 }),
+  username: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  password: Type.Optional(Type.String({ minLength: 1, maxLength: 10_000 })),
+});
+export type PushImageRequest = Static<typeof PushImageRequest>;

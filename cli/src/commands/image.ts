@@ -7,6 +7,7 @@ import { table } from "../terminal/table.ts";
 import { createCommand } from "./image-create.ts";
 import { diffCommand } from "./image-diff.ts";
 import { proofsCommand } from "./image-proofs.ts";
+import { pushCommand } from "./image-push.ts";
 import { rebuildCommand } from "./image-rebuild.ts";
 import { showCommand } from "./image-show.ts";
 
@@ -24,6 +25,7 @@ export function imageCommand(): Command {
     .addCommand(diffCommand())
     .addCommand(rebuildCommand())
     .addCommand(proofsCommand())
+    .addCommand(pushCommand())
     .addCommand(logsCommand())
     .addCommand(deleteCommand());
 }

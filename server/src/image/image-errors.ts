@@ -48,6 +48,13 @@ export const proofNotFound = (id: string, type: string) =>
     message: `There is no ${type} beside the image ${shown(id)}. \`slipway image show ${id}\` names what is; images that were built by an older Slipway have none until \`slipway image rebuild\`.`,
   });
 
+export const imageDamaged = (id: string, digest: string) =>
+  new AppError({
+    code: "ImageDamaged",
+    kind: "conflict",
+    message: `The image ${id} lacks its part ${digest}. Build it again: \`slipway image rebuild ${id}\`.`,
+  });
+
 /** A service asked for an image that cannot run (yet). */
 export function imageNotReady(id: string, state: ImageState, error: ImageError | null): AppError {
   const why =

@@ -40,9 +40,11 @@ import { buildImageOperation } from "./build-image.operation.ts";
 import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
 import { createImageProofs } from "./image-proofs.ts";
+import { createImagePusher } from "./image-push.ts";
 import { createImageService } from "./image-service.ts";
 import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
+import { pushImageOperation } from "./push-image.operation.ts";
 import { createRuntimeTrees } from "./runtime-tree.ts";
 
 type Tables = ArtifactTables &
@@ -60,7 +62,11 @@ export type ImageTestRoom = Awaited<ReturnType<typeof openImageTestRoom>>;
 
 /** The real rooms below images, on a database in memory and a temporary folder; only services, which come above, are left out. */
 export async function openImageTestRoom(
-  options: { readonly env?: Readonly<Record<string, string | undefined>>; readonly cacheFolder?: string } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly cacheFolder?: string;
+    readonly ca?: readonly string[];
+  } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "slipway-image-"));
   const database = openSqlite<Tables>(":memory:");
@@ -102,14 +108,17 @@ export async function openImageTestRoom(
   const folders = createAppFolders(join(folder, "images"), blobs);
   const store = createImageStore(database);
   const proofs = createImageProofs({ database, blobs, registry, version: "0.1.0" });
+  // Only what tests put into registries of this machine is found, and that nothing else is there is known at once.
+  const env = { HTTPS_PROXY: "http://127.0.0.1:9", NO_PROXY: "localhost" };
+  const remote = createRemoteRegistries({ clock, env, ...(options.ca && { ca: options.ca }) });
   const bases = createBaseResolver({
     ...{ database, clock, blobs, registry },
-    // Only what tests put into the built-in registry is found, and that nothing else is there is known at once.
-    remote: createRemoteRegistries({ clock, env: { HTTPS_PROXY: "http://127.0.0.1:9" } }),
+    remote,
     registryHost: REGISTRY_HOST,
     findNamespace: async () => ({ id: workspace.id, namespace: registryNamespace(workspace.name) }),
   });
-  const baseCredentials = createBaseCredentials(database, createSecretBox(randomBytes(32)));
+  const secrets = createSecretBox(randomBytes(32));
+  const baseCredentials = createBaseCredentials(database, secrets);
   const runtimes = createRuntimeTrees({
     folder: join(folder, "runtimes"),
     cacheFolder: join(tmpdir(), "slipway-test-node"),
@@ -119,7 +128,9 @@ export async function openImageTestRoom(
     ...{ store, registry, blobs, folders, environments, bases, baseCredentials, runtimes, proofs, artifacts, models },
   });
   const operations = createOperationStore(database, clock);
-  const runner = createOperationRunner(operations, [build], silentLog);
+  const push = pushImageOperation({ store, registry, remote, secrets });
+  const runner = createOperationRunner(operations, [build, push], silentLog);
+  const pusher = createImagePusher({ store, runner, secrets });
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
     baseCredentials,
@@ -140,7 +151,7 @@ export async function openImageTestRoom(
 
   return {
     ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build, proofs },
-    ...{ operations, runner, images, upload, baseCredentials },
+    ...{ operations, runner, images, upload, baseCredentials, bases, pusher },
     /** what is to be said of who uses any image */
     users,
 
@@ -171,6 +182,7 @@ export async function openImageTestRoom(
 
     async close() {
       await runner.stop();
+      remote.close();
       await database.destroy();
       await rm(folder, { recursive: true, force: true });
     },

@@ -20,5 +20,5 @@ export {
 export { registryAccountRoutes } from "./registry-account-routes.ts";
 export { createRegistryAccounts, type RegistryAccounts } from "./registry-accounts.ts";
 export { type RegistryDependencies, registryRoutes } from "./registry-routes.ts";
-export { createRegistry, type Registry } from "./registry-service.ts";
+export { type Content, createRegistry, type Registry } from "./registry-service.ts";
 export { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";
