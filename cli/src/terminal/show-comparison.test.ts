@@ -5,7 +5,15 @@ import { describeComparison, describePatches } from "./show-comparison.ts";
 const comparison = (change: Partial<ImageComparison> = {}): ImageComparison => ({
   from: { imageId: "digits:1", digest: "sha256:1", sizeBytes: 2048 },
   to: { imageId: "digits:2", digest: "sha256:2", sizeBytes: 3072 },
-  ...{ sharedBytes: 1024, packages: [], models: [], code: [], environmentVariables: [], settings: [] },
+  ...{
+    sharedBytes: 1024,
+    packages: [],
+    basePackages: [],
+    models: [],
+    code: [],
+    environmentVariables: [],
+    settings: [],
+  },
   ...change,
 });
 

@@ -12,6 +12,7 @@ export function describeComparison(comparison: ImageComparison): string {
   const parts = [
     section("Settings", comparison.settings),
     section("Packages", comparison.packages),
+    section("Packages of the base", comparison.basePackages),
     section("Models", comparison.models),
     section("Code", comparison.code, () => ""),
     section("Variables", comparison.environmentVariables),

@@ -33,17 +33,18 @@ export function describeContents(contents: ImageContents, image: Image): string 
   const made = facts([
     ["Runs", runtime === "onnx" ? "ONNX model, without a script" : printable(driver ?? "")],
     ["For", `linux/${contents.architecture}${python === null ? "" : `, Python ${python}`}`],
-    [
-      "Base",
-      base === null
-        ? printable(image.properties["slipway.base"] ?? "none")
-        : `${printable(base.reference)} (${shortDigest(base.digest)})`,
-    ],
+    ["Base", base === null ? printable(image.properties["slipway.base"] ?? "none") : describeBase(base)],
     ["Packages", environment === null ? undefined : packages(environment.packages.length, image)],
     ["Variables", printable(tagList(environmentVariables))],
     ["Proofs", proofs.map((proof) => proof.type).join(", ")],
   ]);
   return [made, layerPicture(contents.layers), ...largestPackages(contents)].join("\n\n");
+}
+
+function describeBase({ reference, digest, distribution, packages }: NonNullable<ImageContents["base"]>): string {
+  const system = [distribution ?? "", packages.length === 0 ? "" : `${packages.length} packages`];
+  const known = system.filter((text) => text !== "").join(", ");
+  return printable(`${reference} (${shortDigest(digest)})${known === "" ? "" : `: ${known}`}`);
 }
 
 function packages(count: number, { properties }: Image): string {

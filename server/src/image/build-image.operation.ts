@@ -175,7 +175,8 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         async run(context) {
           const { environment = null } = context.state;
           const image = await imageOf(context);
-          await deps.proofs.write(image, need(context.state, "digest"), need(context.state, "plan"), environment);
+          const { digest, plan } = { digest: need(context.state, "digest"), plan: need(context.state, "plan") };
+          await deps.proofs.write(image, digest, plan, environment, context.signal);
           return undefined;
         },
       },

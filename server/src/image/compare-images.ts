@@ -7,11 +7,13 @@ export interface ImageComparison {
   /** bytes of layers that both have: a machine with one of the images pulls them no more */
   readonly sharedBytes: number;
   readonly packages: readonly Change[];
+  /** of the operating system in the base */
+  readonly basePackages: readonly Change[];
   readonly models: readonly Change[];
   /** of the user's files; the values are digests */
   readonly code: readonly Change[];
   readonly environmentVariables: readonly Change[];
-  /** base, Python, architecture, driver, runtime */
+  /** base, Python, architecture, driver, runtime, the layers with Slipway's own programs */
   readonly settings: readonly Change[];
 }
 
@@ -40,6 +42,7 @@ export function compareImages(from: ImageContents, to: ImageContents): ImageComp
     to: compared(to),
     sharedBytes: [...shared.values()].reduce((sum, size) => sum + size, 0),
     packages: changes(from, to, ({ environment }) => environment?.packages.map(({ name, version }) => [name, version])),
+    basePackages: changes(from, to, ({ base }) => base?.contents.packages.map(({ name, version }) => [name, version])),
     models: changes(from, to, ({ models }) => models.map(({ name, version }) => [name, String(version)])),
     code: changes(from, to, ({ code }) => code.map(({ path, digest }) => [path, digest])),
     environmentVariables: changes(from, to, ({ environmentVariables }) => Object.entries(environmentVariables)),
@@ -51,10 +54,13 @@ function compared({ imageId, digest, layers }: ImageContents): ComparedImage {
   return { imageId, digest, sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
 }
 
-function settingsOf({ base, python, architecture, driver, runtime }: ImageContents): [string, string][] {
+function settingsOf(contents: ImageContents): [string, string][] {
+  const { base, python, architecture, driver, runtime, layers } = contents;
+  const programs = layers.filter((layer) => layer.kind === "runtime").map((layer) => layer.digest.slice(0, 19));
   const settings: Record<string, string | null> = {
     base: base && `${base.reference}@${base.digest}`,
     ...{ python, architecture, driver, runtime },
+    "programs of Slipway": programs.length === 0 ? null : programs.join(" "),
   };
   return Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== null);
 }

@@ -1,7 +1,7 @@
 import type { Kysely, Migration } from "kysely";
 
 export interface EnvironmentContentsTables {
-  /** what the trees of environments consist of, read once: see EnvironmentContents */
+  /** what environments and bases (`base:` and the digest) consist of, read once: see EnvironmentContents, BaseContents */
   image_environment: { environment_id: string; contents: string };
 }
 

@@ -27,7 +27,13 @@ export function exampleFacts(): ProofFacts {
       pipRequirements: null,
     },
     layers: [{ kind: "code", title: "code", digest: `sha256:${hash("code layer")}` }],
-    base: { reference: "python:3.11-slim-bookworm", digest: `sha256:${hash("base")}` },
+    base: {
+      ...{ reference: "python:3.11-slim-bookworm", digest: `sha256:${hash("base")}` },
+      contents: {
+        distribution: { id: "debian", version: "12" },
+        packages: [{ kind: "deb", name: "libc6", version: "2.36-9+deb12u9", architecture: "amd64" }],
+      },
+    },
     environment: {
       ...{ id: hash("environment"), pythonVersion: "3.11.7", lock, lockDigest: `sha256:${hash(lock)}` },
       contents: {

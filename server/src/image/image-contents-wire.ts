@@ -1,11 +1,16 @@
 import type { WireImageChange, WireImageComparison, WireImageContents } from "@slipway/api";
+import type { BaseContents } from "./base-contents.ts";
 import type { Change, ImageComparison } from "./compare-images.ts";
 import type { ImageContents } from "./image-contents.ts";
 
 export function toWireContents(contents: ImageContents): WireImageContents {
-  const { environment } = contents;
+  const { base, environment } = contents;
   return {
     ...contents,
+    base: base && {
+      ...{ reference: base.reference, digest: base.digest, distribution: distributionOf(base.contents) },
+      packages: base.contents.packages.map(({ name, version }) => ({ name, version })),
+    },
     layers: [...contents.layers],
     environment: environment && {
       ...environment,
@@ -21,11 +26,17 @@ export function toWireContents(contents: ImageContents): WireImageContents {
   };
 }
 
+/** `debian 12` */
+function distributionOf({ distribution }: BaseContents): string | null {
+  return distribution && `${distribution.id} ${distribution.version}`.trim();
+}
+
 export function toWireComparison(comparison: ImageComparison): WireImageComparison {
   const changes = (list: readonly Change[]): WireImageChange[] => [...list];
   return {
     ...comparison,
     packages: changes(comparison.packages),
+    basePackages: changes(comparison.basePackages),
     models: changes(comparison.models),
     code: changes(comparison.code),
     environmentVariables: changes(comparison.environmentVariables),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Registry } from "../registry/index.ts";
 import { type AppFolders, codeFiles } from "./app-folder.ts";
+import type { BaseContents } from "./base-contents.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
 import type { BuiltImage, Image } from "./image.ts";
 import type { ImageProof, ImageProofs } from "./image-proofs.ts";
@@ -21,7 +22,7 @@ export interface ImageContents {
   readonly architecture: string;
   /** X.Y.Z; null for an image without Python of its own */
   readonly python: string | null;
-  readonly base: { readonly reference: string; readonly digest: string } | null;
+  readonly base: { readonly reference: string; readonly digest: string; readonly contents: BaseContents } | null;
   /** lowest first */
   readonly layers: readonly ContentsLayer[];
   readonly environment: {
@@ -84,7 +85,7 @@ export async function contentsOf(
     driver: plan.driver,
     architecture: manifest.architecture,
     python: image.properties["slipway.python"] ?? null,
-    base: manifest.base,
+    base: manifest.base && { ...manifest.base, contents: await deps.proofs.baseContentsOf(image, manifest, signal) },
     layers: await layersOf(deps.registry, image, manifest),
     environment,
     models: plan.models.map(({ id, name, version, files }) => ({

@@ -1,3 +1,4 @@
+import type { BaseContents } from "./base-contents.ts";
 import type { EnvironmentContents } from "./environment-contents.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import type { RuntimeContents } from "./runtime-contents.ts";
@@ -45,7 +46,7 @@ export interface ProofFacts {
   readonly digest: string;
   readonly plan: ImagePlan;
   readonly layers: readonly { readonly kind: string; readonly title: string; readonly digest: string }[];
-  readonly base: { readonly reference: string; readonly digest: string } | null;
+  readonly base: { readonly reference: string; readonly digest: string; readonly contents: BaseContents } | null;
   /** null for an image without Python packages of its own */
   readonly environment: {
     readonly id: string;

@@ -181,6 +181,7 @@ it("an image on a base names it, Node and the scorer; only a rebuild looks wheth
   const first = await ask();
   const { base: stands, layers } = await contents(first.id);
   expect(stands).toMatchObject({ reference: "base:python3.11", digest: expect.stringMatching(/^sha256:/) });
+  expect(stands?.contents).toEqual({ distribution: null, packages: [] });
   expect(layers.map(({ kind }) => kind)).toEqual(["base", "runtime", "runtime", "model", "configuration"]);
 
   const sbom = await proof(first.id, "sbom");

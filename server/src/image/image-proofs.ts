@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import type { Kysely } from "kysely";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Descriptor, Registry, Repository } from "../registry/index.ts";
+import { type BaseContents, readBaseContents } from "./base-contents.ts";
 import { type EnvironmentContents, lockedContents, readEnvironmentContents } from "./environment-contents.ts";
 import { createEnvironmentContentsStore } from "./environment-contents-store.ts";
 import type { EnvironmentContentsTables } from "./environment-contents-tables.ts";
@@ -13,7 +14,7 @@ import { type ProofFacts, type ProofType, proofForm, proofTypes } from "./image-
 import { PREDICATE_TYPE, provenanceOf } from "./provenance.ts";
 import { readRuntimeContents } from "./runtime-contents.ts";
 import { sbomOf } from "./sbom.ts";
-import { readStoredManifest, type StoredLayer } from "./stored-manifest.ts";
+import { readStoredManifest, type StoredLayer, type StoredManifest } from "./stored-manifest.ts";
 
 export interface ImageProofDependencies<Tables extends EnvironmentContentsTables> {
   readonly database: Kysely<Tables>;
@@ -55,11 +56,29 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
   async function contentsOf(
     environment: Pick<InstalledEnvironment, "id" | "root" | "lockDigest">,
   ): Promise<EnvironmentContents> {
-    const known = await store.find(environment.id);
+    const known = await store.findEnvironment(environment.id);
     if (known !== undefined) return known;
     const contents = await readEnvironmentContents(environment.root);
     if (contents === undefined) return lockedContents(await readText(blobs.read(environment.lockDigest)));
-    await store.remember(environment.id, contents);
+    await store.rememberEnvironment(environment.id, contents);
+    return contents;
+  }
+
+  /** Read once for each base: its layers come from elsewhere and are large. */
+  async function baseContentsOf(image: Image, manifest: StoredManifest, signal: AbortSignal): Promise<BaseContents> {
+    const { digest = "" } = manifest.base ?? {};
+    const known = await store.findBase(digest);
+    if (known !== undefined) return known;
+    const layers = await Promise.all(
+      manifest.layers
+        .filter((layer) => layer.kind === "base")
+        .map((layer) => registry.findBlob(repositoryOf(image), layer.digest)),
+    );
+    const contents = await readBaseContents(
+      layers.filter((layer) => layer !== undefined),
+      signal,
+    );
+    await store.rememberBase(digest, contents);
     return contents;
   }
 
@@ -91,6 +110,7 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
 
   return {
     contentsOf,
+    baseContentsOf,
 
     /** Those that Slipway wrote; what others attached is found through the registry. */
     list,
@@ -105,11 +125,14 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
       digest: string,
       plan: ImagePlan,
       environment: InstalledEnvironment | null,
+      signal: AbortSignal,
     ): Promise<void> {
-      const { architecture, base, descriptor, layers } = await readStoredManifest(registry, image, digest);
+      const manifest = await readStoredManifest(registry, image, digest);
+      const { architecture, base, descriptor, layers } = manifest;
       const lock = environment && (await readText(blobs.read(environment.lockDigest)));
       const known: ProofFacts = {
-        ...{ image, digest, plan, layers, base },
+        ...{ image, digest, plan, layers },
+        base: base && { ...base, contents: await baseContentsOf(image, manifest, signal) },
         environment:
           environment === null ? null : { ...environment, lock: lock ?? "", contents: await contentsOf(environment) },
         runtime: await readRuntimeContents(await runtimeRoots(layers), architecture),

