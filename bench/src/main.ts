@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
 import { bodies } from "./bodies.ts";
 import { gateway } from "./gateway.ts";
+import { image } from "./image.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
@@ -26,6 +27,7 @@ const benchmarks: readonly Benchmark[] = [
   ownClient,
   updates,
   upload,
+  image,
   registry,
   scoring,
   scoringTwoCores,
