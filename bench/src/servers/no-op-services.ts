@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { GatewayConfig, RouteSnapshot } from "@slipway/api";
+import { DATA_PLANE_NODE_OPTIONS, type GatewayConfig, type RouteSnapshot } from "@slipway/api";
 import { freePort, repository } from "../../../e2e/src/harness/installation.ts";
 import type { Context } from "../benchmark.ts";
 import { type ScoringAddress, startServer } from "./contender.ts";
@@ -54,7 +54,8 @@ export async function startNoOpServices(context: Context): Promise<NoOpServices>
     plainGateway: { ...plain(plainPort, `${SERVICE}/score`), authorization },
   };
   const start = async (address: ScoringAddress, program: string, ...args: readonly (string | number)[]) => {
-    const command = [process.execPath, "--conditions=slipway-source", program, ...args.map(String)];
+    const options = ["--conditions=slipway-source", ...(program === proxyMain ? [] : DATA_PLANE_NODE_OPTIONS)];
+    const command = [process.execPath, ...options, program, ...args.map(String)];
     await startServer({ context, folder: await mkdtemp(join(folder, "server-")) }, command, () => listens(address));
   };
   await start(services.direct, noOpMain, noOpPort, frames.framesSocket, frames.nonce);

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ScorerConfig } from "@slipway/api";
+import { DATA_PLANE_NODE_OPTIONS, type ScorerConfig } from "@slipway/api";
 import { repository } from "../../../e2e/src/harness/installation.ts";
 import { pythonPrograms, SCIKIT_LEARN } from "../measure/python-environment.ts";
 import { dataBody } from "../measure/trained-model.ts";
@@ -38,7 +38,7 @@ export function slipwayScorer({ runtime = pythonWorker, workers = 1, predictions
     await writeFile(join(folder, "scorer.json"), JSON.stringify(config));
     const main = join(repository, "scoring/src/main.ts");
     return {
-      command: [process.execPath, "--conditions=slipway-source", main, folder],
+      command: [process.execPath, "--conditions=slipway-source", ...DATA_PLANE_NODE_OPTIONS, main, folder],
       address: {
         url: `http://127.0.0.1:${port}/score`,
         body: dataBody(model),

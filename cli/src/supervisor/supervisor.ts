@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { access, mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { DATA_PLANE_NODE_OPTIONS } from "@slipway/api";
 import { gatewayMain } from "@slipway/gateway";
 import { type ControlPlaneMessage, controlPlaneMain, dataLayout, type StopMessage, tryLock } from "@slipway/server";
 import { askGateway } from "./gateway-state.ts";
@@ -72,7 +73,8 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       return;
     }
     gateway = superviseChild({
-      start: () => startProcess("gateway", gatewayMain, [layout.gatewayConfig], layout.logs),
+      start: () =>
+        startProcess("gateway", [...DATA_PLANE_NODE_OPTIONS, gatewayMain, layout.gatewayConfig], layout.logs),
       onMessage: (message) => {
         if (isFatal(message)) fatal(message.message);
       },
@@ -107,8 +109,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     start: () =>
       startProcess(
         "control-plane",
-        controlPlaneMain,
-        [JSON.stringify(options.settings)],
+        [controlPlaneMain, JSON.stringify(options.settings)],
         layout.logs,
         CONTROL_PLANE_NODE_OPTIONS,
       ),
@@ -159,20 +160,14 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 }
 
 /** Own process group: Ctrl-C in the terminal reaches the supervisor alone, which stops its children in order. */
-function startProcess(
-  name: string,
-  main: string,
-  args: readonly string[],
-  logs: string,
-  nodeOptions?: string,
-): ChildProcess {
+function startProcess(name: string, args: readonly string[], logs: string, nodeOptions?: string): ChildProcess {
   const output = openSync(
     join(logs, `${name}.log`),
     constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
     0o600,
   );
   try {
-    return spawn(process.execPath, [...process.execArgv, main, ...args], {
+    return spawn(process.execPath, [...process.execArgv, ...args], {
       detached: true,
       stdio: ["ignore", output, output, "ipc"],
       env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, nodeOptions].filter(Boolean).join(" ") },

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ScorerConfig, StartFile } from "@slipway/api";
+import { DATA_PLANE_NODE_OPTIONS, type ScorerConfig, type StartFile } from "@slipway/api";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
 import { type Cgroup, type Cgroups, joinCgroup } from "../../platform/cgroup.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -63,7 +63,8 @@ async function writeStart(
   const config = await scorerConfig(deployment, run, cgroup, options);
   for (const stale of [config.httpSocket, config.framesSocket, run.exitFile]) await rm(stale, { force: true });
   await writeFileAtomically(run.configFile, `${JSON.stringify(config, undefined, 2)}\n`);
-  const command = [options.nodePath, ...options.execArgv, options.scorerMain, run.folder];
+  const nodeOptions = [...options.execArgv, ...DATA_PLANE_NODE_OPTIONS];
+  const command = [options.nodePath, ...nodeOptions, options.scorerMain, run.folder];
   const start: StartFile = {
     command: [...(cgroup !== undefined && isLimitedItself(config) ? joinCgroup(cgroup, command) : command)],
     // A scorer that was compiled once starts in about half the time.
