@@ -195,6 +195,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
             built: {
               plan: need(context.state, "plan"),
               environmentRoot: environment?.root ?? null,
+              environmentId: environment?.id ?? null,
               environmentRequest: environment?.request ?? null,
               lockDigest: environment?.lockDigest ?? null,
               architecture,

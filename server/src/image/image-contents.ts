@@ -72,10 +72,9 @@ export async function contentsOf(
 ): Promise<ImageContents> {
   const { plan } = built;
   const manifest = await readStoredManifest(deps.registry, image, digest);
-  const environmentId = image.properties["slipway.environment"];
-  const { environmentRoot: root, lockDigest } = built;
+  const { environmentRoot: root, environmentId = image.properties["slipway.environment"], lockDigest } = built;
   const environment =
-    environmentId === undefined || root === null || lockDigest === null
+    environmentId === undefined || environmentId === null || root === null || lockDigest === null
       ? null
       : { id: environmentId, ...(await deps.proofs.contentsOf({ id: environmentId, root, lockDigest })) };
   return {

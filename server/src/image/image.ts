@@ -113,6 +113,8 @@ export interface BuiltBase {
 export interface BuiltImage {
   readonly plan: ImagePlan;
   readonly environmentRoot: string | null;
+  /** absent in images of older releases, whose property `slipway.environment` says it */
+  readonly environmentId?: string | null;
   readonly environmentRequest: EnvironmentRequest | null;
   /** digest of the stored lock: exact versions with hashes */
   readonly lockDigest: string | null;
