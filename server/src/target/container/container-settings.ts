@@ -78,6 +78,11 @@ export function containerSettings(request: SettingsRequest) {
   };
 }
 
+/** The engine gives a name once: two starts of one replica cannot both succeed. */
+export function containerName(installation: string, { run }: ReplicaFolder): string {
+  return `slipway-${installation}-${run.replicaId}`;
+}
+
 /** The logs' folder is mounted by itself, so that nothing inside can put a link in its place. */
 function mounts({ shared, run }: ReplicaFolder, { SecurityOptions }: EngineInfo) {
   const pairs = [

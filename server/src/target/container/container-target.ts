@@ -23,7 +23,9 @@ import { engineReference, ensureImage, type FindBlobs } from "./ensure-image.ts"
 import { keptImages } from "./kept-images.ts";
 import { type ContainerLook, describeContainer, isDraining, isOnItsWay, lookAtContainer } from "./look-at-container.ts";
 import { replicaFolder } from "./replica-folder.ts";
+import { sleepContainer } from "./sleep-container.ts";
 import { type StartOptions, startContainer } from "./start-container.ts";
+import { standbyOf } from "./start-file.ts";
 import { completeLogs, readOutput, stopContainer } from "./stop-container.ts";
 
 export interface ContainerTargetOptions extends Omit<StartOptions, "ensureImage"> {
@@ -71,6 +73,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
   let enforcement = "Memory and CPU: by the container engine.";
 
   async function observe(deployment: Deployment): Promise<Observation> {
+    if (deployment.replicas === 0) return observeAsleep(deployment);
     const runs = replicasOf(deployment);
     const looks = await Promise.all(runs.map((run) => look(run)));
     if (looks.every(({ kind }) => kind === "absent")) return { state: "absent", replicas: [], enforcement };
@@ -79,15 +82,36 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
     return { ...summarize(replicas), enforcement };
   }
 
+  async function observeAsleep(deployment: Deployment): Promise<Observation> {
+    const run = firstReplica(deployment);
+    const found = await look(run);
+    const standby = await standbyOf(await findEngine(), replicaFolder(run), options).catch(ifUnreachable);
+    const common = { enforcement, ...(standby && { standby }) };
+    if (found.kind === "answering" || (found.kind === "silent" && !found.record.stopped)) {
+      return { ...summarize([describeContainer(run.replicaId, found, clock.now().getTime())]), ...common };
+    }
+    return { state: standby === undefined ? "absent" : "asleep", replicas: [], ...common };
+  }
+
   async function apply(deployment: Deployment, context: RunContext): Promise<Observation> {
     await mkdir(root, { recursive: true, mode: 0o700 });
     await learnEnforcement();
+    if (deployment.replicas === 0) return putToSleep(deployment, context);
     const [replicas] = await Promise.all([
       Promise.all(replicasOf(deployment).map((run, index) => bringUp(deployment, run, index, context))),
-      removeBeyond(deployment, context),
+      removeBeyond(deployment, deployment.replicas, context),
     ]);
-    if (deployment.replicas === 0) return { state: "absent", replicas: [], enforcement };
     return { ...summarize(replicas), enforcement };
+  }
+
+  async function putToSleep(deployment: Deployment, context: RunContext): Promise<Observation> {
+    const run = firstReplica(deployment);
+    const engine = await findEngine();
+    await Promise.all([
+      alone(run, () => sleepContainer(engine, deployment, replicaFolder(run), startOptions, context)),
+      removeBeyond(deployment, 1, context),
+    ]);
+    return observeAsleep(deployment);
   }
 
   async function learnEnforcement(): Promise<void> {
@@ -99,10 +123,10 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
     }
   }
 
-  async function removeBeyond(deployment: Deployment, context: RunContext): Promise<void> {
-    const kept = new Set(replicasOf(deployment).map(({ folder }) => folder));
-    const known = (await existingRunFolders(root, deployment.id)).filter(({ folder }) => !kept.has(folder));
-    await removeReplicas(deployment.id, known, context);
+  async function removeBeyond({ id }: Deployment, count: number, context: RunContext): Promise<void> {
+    const kept = new Set(Array.from({ length: count }, (_, index) => runFolder(root, id, index).folder));
+    const surplus = (await existingRunFolders(root, id)).filter(({ folder }) => !kept.has(folder));
+    await removeReplicas(id, surplus, context);
   }
 
   async function remove({ id }: Pick<Deployment, "id">, context: RunContext): Promise<void> {
@@ -140,6 +164,10 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
     await images.tidy(engine);
   }
 
+  function firstReplica({ id }: Deployment): RunFolder {
+    return runFolder(root, id, 0);
+  }
+
   function replicasOf(deployment: Deployment): readonly RunFolder[] {
     return Array.from({ length: deployment.replicas }, (_, index) => runFolder(root, deployment.id, index));
   }
@@ -157,7 +185,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
   return {
     kind: "container",
     options: Type.Object({}),
-    capabilities: { autoscale: true, sleep: false, tokenAuth: true, gpu: false },
+    capabilities: { autoscale: true, sleep: true, tokenAuth: true, gpu: false },
     check: () => check(findEngine),
     async capacity() {
       const { NCPU, MemTotal } = await (await findEngine()).info();
@@ -192,15 +220,25 @@ async function check(findEngine: () => Promise<EngineClient>): Promise<Check> {
   }
 }
 
+function ifUnreachable(error: unknown): undefined {
+  if (!(error instanceof AppError)) throw error;
+}
+
 function enforcementOf({ CPUShares, CgroupVersion }: EngineInfo): string {
   const cpu = CPUShares === false ? "number of threads only" : "weight by the container engine";
   const version = CgroupVersion === undefined ? "" : ` (cgroup v${CgroupVersion})`;
   return `Memory: hard limit by the container engine${version}. CPU: ${cpu}. User code runs in a container: read-only, without capabilities, under a user id of its own.`;
 }
 
+/** It was asleep, and the gateway has started it: from now on it is a replica like any other. */
+function isWoken(look: ContainerLook): boolean {
+  return look.kind === "answering" && look.record.stopped && !isDraining(look);
+}
+
 async function remember(run: RunFolder, look: ContainerLook, replica: ReplicaObservation, now: string): Promise<void> {
   if (look.kind === "absent") return;
   await updateRecord(replicaFolder(run), look.record.nonce, {
+    ...(isWoken(look) && { stopped: false, startedAt: now }),
     ...(look.kind === "answering" && { answered: true }),
     ...(replica.state === "ready" && look.record.readyAt === undefined && { readyAt: now }),
     ...(replica.state === "failed" && { failureReported: true }),

@@ -30,6 +30,8 @@ export interface EngineClient {
   /** @returns undefined when the image is not there; `conflict` when the name is taken */
   createContainer(name: string, settings: ContainerSettings): Promise<string | "conflict" | undefined>;
   startContainer(id: string): Promise<void>;
+  /** The path of that call, for whoever makes it by itself. */
+  startPath(id: string): Promise<string>;
   /** Asks it to end, and kills it when the time is over. */
   stopContainer(id: string, seconds: number, signal: AbortSignal): Promise<void>;
   killContainer(id: string): Promise<void>;
@@ -119,6 +121,7 @@ export function createEngineClient(socketPath: string): EngineClient {
     async startContainer(id) {
       await run({ method: "POST", path: `/containers/${id}/start`, expected: [304], silenceMs: CREATE_MS });
     },
+    startPath: async (id) => `/v${spokenVersion(await version())}/containers/${id}/start`,
     async stopContainer(id, seconds, signal) {
       const path = `/containers/${id}/stop?t=${seconds}`;
       await run({ method: "POST", path, expected: [304, 404], silenceMs: (seconds + 30) * 1000, signal });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { symlink } from "node:fs/promises";
+import { lstat, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoCode } from "../../platform/errors.ts";
 import { MAX_SOCKET_PATH_BYTES, type RunFolder, shortFolder } from "../replica/run-folder.ts";
@@ -15,6 +15,8 @@ export interface ReplicaFolder {
   readonly shared: string;
   readonly configFile: string;
   readonly exitFile: string;
+  /** takes what its containers, and those who start them, print by themselves */
+  readonly outputFile: string;
 }
 
 export function replicaFolder(run: RunFolder): ReplicaFolder {
@@ -25,6 +27,7 @@ export function replicaFolder(run: RunFolder): ReplicaFolder {
     shared,
     configFile: join(shared, "scorer.json"),
     exitFile: join(shared, "exit.json"),
+    outputFile: join(run.folder, "output.log"),
   };
 }
 
@@ -43,4 +46,12 @@ export async function outerSockets(
     if (errnoCode(error) !== "EEXIST") throw error;
   });
   return at(link);
+}
+
+/** Leaves plain files only: links that user code made must not lead anybody anywhere. */
+export async function removeStrangeFiles(logs: string): Promise<void> {
+  for (const name of await readdir(logs)) {
+    const path = join(logs, name);
+    if (!(await lstat(path)).isFile()) await rm(path, { recursive: true, force: true });
+  }
 }

@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { imagePaths, type ScorerConfig } from "@slipway/api";
 import { writeFileAtomically } from "../../platform/atomic-file.ts";
@@ -9,14 +9,15 @@ import type { RestartCount } from "../replica/restart-back-off.ts";
 import { scorerLimits } from "../replica/scorer-limits.ts";
 import type { Deployment, ImageBundle, RunContext } from "../target.ts";
 import { engineRefused } from "./container-errors.ts";
-import { writeRecord } from "./container-record.ts";
+import { type ContainerRecord, writeRecord } from "./container-record.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { containerSettings, type Limit } from "./container-settings.ts";
+import { containerName, containerSettings, type Limit } from "./container-settings.ts";
 import { type ContainerUser, containerUser, type OwnUser } from "./container-user.ts";
 import type { EngineClient } from "./engine-client.ts";
-import { outerSockets, type ReplicaFolder } from "./replica-folder.ts";
+import { outerSockets, type ReplicaFolder, removeStrangeFiles } from "./replica-folder.ts";
+import { type StartFileOptions, writeStartFile } from "./start-file.ts";
 
-export interface StartOptions {
+export interface StartOptions extends StartFileOptions {
   /** @returns the image's id in the engine */
   ensureImage(engine: EngineClient, bundle: ImageBundle, context: RunContext): Promise<string>;
   /** tells the containers of several installations on one engine apart: letters and digits */
@@ -40,6 +41,30 @@ export async function startContainer(
   options: StartOptions,
   context: RunContext,
 ): Promise<void> {
+  const containerId = await makeContainer(engine, deployment, folder, { ...count, stopped: false }, options, context);
+  await engine.startContainer(containerId);
+}
+
+/** Everything for a start but the start: whoever runs what `start.json` says has the replica. */
+export async function prepareContainer(
+  engine: EngineClient,
+  deployment: Deployment,
+  folder: ReplicaFolder,
+  options: StartOptions,
+  context: RunContext,
+): Promise<void> {
+  const state = { restarts: 0, shortRuns: 0, stopped: true };
+  await makeContainer(engine, deployment, folder, state, options, context);
+}
+
+async function makeContainer(
+  engine: EngineClient,
+  deployment: Deployment,
+  folder: ReplicaFolder,
+  state: RestartCount & Pick<ContainerRecord, "stopped">,
+  options: StartOptions,
+  context: RunContext,
+): Promise<string> {
   const info = await engine.info();
   const user = containerUser(deployment.id, options.own, info, await engine.isPodman());
   const nonce = newSecret();
@@ -55,6 +80,7 @@ export async function startContainer(
   if (containerId === undefined || containerId === "conflict") {
     throw engineRefused("the container", containerId === undefined ? 404 : 409, "its image or its name does not stay");
   }
+  await writeStartFile(engine, folder, containerId, options);
   await writeRecord(folder, {
     containerId,
     nonce,
@@ -63,17 +89,11 @@ export async function startContainer(
     startTimeoutMs: deployment.startTimeoutMs,
     bootId: await currentBootId(),
     startedAt: options.clock.now().toISOString(),
-    ...count,
+    ...state,
     answered: false,
     failureReported: false,
-    stopped: false,
   });
-  await engine.startContainer(containerId);
-}
-
-/** The engine gives a name once: two starts of one replica cannot both succeed. */
-export function containerName(installation: string, { run }: ReplicaFolder): string {
-  return `slipway-${installation}-${run.replicaId}`;
+  return containerId;
 }
 
 /** No container runs now, so nobody can change what is looked at here. */
@@ -83,14 +103,6 @@ async function prepareFolder({ shared, run }: ReplicaFolder, { owner }: Containe
   await mkdir(run.logs, { recursive: true, mode: 0o700 });
   await removeStrangeFiles(run.logs);
   if (owner !== undefined) for (const path of [shared, run.logs]) await chown(path, owner, owner);
-}
-
-/** Leaves plain files only: links that user code made must not lead anybody anywhere. */
-export async function removeStrangeFiles(logs: string): Promise<void> {
-  for (const name of await readdir(logs)) {
-    const path = join(logs, name);
-    if (!(await lstat(path)).isFile()) await rm(path, { recursive: true, force: true });
-  }
 }
 
 async function writeConfig({ configFile }: ReplicaFolder, config: ScorerConfig, { owner }: ContainerUser) {

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
 import { askScorer } from "../replica/ask-scorer.ts";
 import { type ContainerRecord, readRecord, updateRecord } from "./container-record.ts";
-import { labels } from "./container-settings.ts";
+import { containerName, labels } from "./container-settings.ts";
 import type { EngineClient } from "./engine-client.ts";
-import type { ReplicaFolder } from "./replica-folder.ts";
-import { containerName, removeStrangeFiles } from "./start-container.ts";
+import { type ReplicaFolder, removeStrangeFiles } from "./replica-folder.ts";
 
 /** A little more than the scorer itself gives its slowest request: it should end by its own decision. */
 const DRAIN_SECONDS = 35;
@@ -35,6 +34,16 @@ export async function stopContainer(engine: EngineClient, folder: ReplicaFolder,
   for (const name of ["http.sock", "frames.sock"]) await rm(join(folder.shared, name), { force: true });
 }
 
+/** Ends the container and keeps it, since the gateway may start it again at any moment. */
+export async function restContainer(engine: EngineClient, folder: ReplicaFolder, signal: AbortSignal): Promise<void> {
+  const record = await readRecord(folder);
+  if (record === undefined) return;
+  const hears = await hearsSignals(record);
+  await updateRecord(folder, record.nonce, { stopped: true, answered: false });
+  if (hears) await engine.stopContainer(record.containerId, DRAIN_SECONDS, signal);
+  else await engine.killContainer(record.containerId);
+}
+
 /** The first process of a container never gets a signal that it has no handler for: one that is just starting would be waited for in vain. */
 async function hearsSignals(record: ContainerRecord | undefined): Promise<boolean> {
   return record === undefined || record.answered || (await askScorer(record.httpSocket)) !== undefined;
@@ -53,7 +62,7 @@ async function containersOf(engine: EngineClient, folder: ReplicaFolder, install
 async function keepOutput(engine: EngineClient, folder: ReplicaFolder, id: string): Promise<void> {
   const output = await engine.output(id, OUTPUT_LINES);
   if (output.trim() === "") return;
-  const file = outputFile(folder);
+  const { outputFile: file } = folder;
   const found = await stat(file).catch(() => undefined);
   // The folder may have been lost; then there is nobody who would read it.
   if (found === undefined && (await stat(folder.run.folder).catch(() => undefined)) === undefined) return;
@@ -63,7 +72,7 @@ async function keepOutput(engine: EngineClient, folder: ReplicaFolder, id: strin
 
 /** What earlier containers of this replica have printed, beside what its scorer wrote into its own log. */
 export async function readOutput(folder: ReplicaFolder): Promise<string> {
-  return (await readFileIfThere(outputFile(folder))) ?? "";
+  return (await readFileIfThere(folder.outputFile)) ?? "";
 }
 
 /** Leaves in the logs' folder what is to be kept of a replica that has no container any more. */
@@ -71,10 +80,6 @@ export async function completeLogs(folder: ReplicaFolder): Promise<void> {
   const { logs } = folder.run;
   if ((await stat(logs).catch(() => undefined)) === undefined) return;
   await removeStrangeFiles(logs);
-  const file = outputFile(folder);
+  const file = folder.outputFile;
   if ((await stat(file).catch(() => undefined)) !== undefined) await rename(file, join(logs, "crash.log"));
-}
-
-function outputFile({ run }: ReplicaFolder): string {
-  return join(run.folder, "output.log");
 }

@@ -45,6 +45,8 @@ export async function openContainerWorld(engine: ContainerEngine, image: Machine
       return found;
     },
     installation: newShortId(),
+    nodePath: process.execPath,
+    execArgv: ["--conditions=slipway-source"],
     own: await ownUser(),
     limits: await ownLimits(),
     network: "none",
