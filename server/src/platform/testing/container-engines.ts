@@ -95,7 +95,8 @@ async function engine(
 
   async function start(): Promise<void> {
     await using log = await open(logFile, "a");
-    daemon = spawn(program, args, { stdio: ["ignore", log.fd, log.fd], env: { ...process.env, ...env } });
+    // Podman's companions leave files in the working folder.
+    daemon = spawn(program, args, { cwd: folder, stdio: ["ignore", log.fd, log.fd], env: { ...process.env, ...env } });
     const failed = once(daemon, "error").then(([error]) => Promise.reject(error));
     failed.catch(() => undefined);
     const deadline = performance.now() + START_MS;
