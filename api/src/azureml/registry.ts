@@ -37,8 +37,10 @@ export type RegenerateCredential = Static<typeof RegenerateCredential>;
 
 /** `POST …/registry/collections` (Slipway's own area): begins a garbage collection and answers 202. */
 export const StartCollection = Type.Object({
-  dryRun: Type.Boolean({ default: false }),
-  graceHours: Type.Number({ minimum: 1, maximum: 8_760, default: 24 }),
-  untaggedDays: Type.Number({ minimum: 0, maximum: 3_650, default: 7 }),
+  dryRun: Type.Optional(Type.Boolean()),
+  /** what was used within so many hours stays; 24 if not given */
+  graceHours: Type.Optional(Type.Number({ minimum: 1, maximum: 8_760 })),
+  /** manifests without a tag stay so many days; 7 if not given */
+  untaggedDays: Type.Optional(Type.Number({ minimum: 0, maximum: 3_650 })),
 });
 export type StartCollection = Static<typeof StartCollection>;

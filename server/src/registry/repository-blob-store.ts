@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Clock } from "../platform/clock.ts";
+import { withoutSync } from "../platform/database/without-sync.ts";
 import type { Repository } from "./registry.ts";
 import type { RegistryTables } from "./registry-tables.ts";
 
@@ -22,12 +23,15 @@ export function createRepositoryBlobStore(db: Kysely<RegistryTables>, clock: Clo
   const now = () => clock.now().toISOString();
 
   return {
+    /** Not synced: a manifest that names the blob is, and with it this. Without one the client pushes the blob again. */
     async add({ workspaceId, name }: Repository, { digest, blob, sizeBytes }: RepositoryBlob): Promise<void> {
-      await db
-        .insertInto("registry_blob")
-        .values({ workspace_id: workspaceId, repository: name, digest, blob, size_bytes: sizeBytes, used_at: now() })
-        .onConflict((oc) => oc.columns(["workspace_id", "digest", "repository"]).doUpdateSet({ used_at: now() }))
-        .execute();
+      await withoutSync(db, (connection) =>
+        connection
+          .insertInto("registry_blob")
+          .values({ workspace_id: workspaceId, repository: name, digest, blob, size_bytes: sizeBytes, used_at: now() })
+          .onConflict((oc) => oc.columns(["workspace_id", "digest", "repository"]).doUpdateSet({ used_at: now() }))
+          .execute(),
+      );
     },
 
     /** A client that looks for a blob will leave it out of its push: from now on it counts as used. */
@@ -41,13 +45,15 @@ export function createRepositoryBlobStore(db: Kysely<RegistryTables>, clock: Clo
         .executeTakeFirst();
       if (row === undefined) return undefined;
       if (row.used_at < new Date(clock.now().getTime() - USE_STEP_MS).toISOString()) {
-        await db
-          .updateTable("registry_blob")
-          .set({ used_at: now() })
-          .where("workspace_id", "=", workspaceId)
-          .where("digest", "=", digest)
-          .where("repository", "=", name)
-          .execute();
+        await withoutSync(db, (connection) =>
+          connection
+            .updateTable("registry_blob")
+            .set({ used_at: now() })
+            .where("workspace_id", "=", workspaceId)
+            .where("digest", "=", digest)
+            .where("repository", "=", name)
+            .execute(),
+        );
       }
       return { digest: row.digest, blob: row.blob, sizeBytes: row.size_bytes };
     },

@@ -22,9 +22,17 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     return join(directory, "sha256", hex.slice(0, 2), hex);
   }
 
+  /** of the 256 that there may be, those that are known to be there */
+  const folders = new Set<string>();
+  async function makeFolder(folder: string): Promise<void> {
+    if (folders.has(folder)) return;
+    await mkdir(folder, { recursive: true });
+    folders.add(folder);
+  }
+
   async function place(file: string, digest: string): Promise<void> {
     const destination = path(digest);
-    await mkdir(dirname(destination), { recursive: true });
+    await makeFolder(dirname(destination));
     await chmod(file, 0o444);
     // An upload may have waited long for its end; it must not look old before somebody names it.
     await utimes(file, new Date(), new Date());
