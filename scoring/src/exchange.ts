@@ -1,4 +1,5 @@
-import { type Cause, FrameKind } from "@slipway/api";
+import type { Cause } from "@slipway/api";
+import { FrameKind } from "@slipway/api/frames";
 import { encodeResponse, type RequestMessage } from "./frame-message.ts";
 
 export interface ScoringRequest extends RequestMessage {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { FRAME_HEADER_BYTES, type Frame, FrameDecoder, type FrameKind, writeFrameHeader } from "@slipway/api";
+import { FRAME_HEADER_BYTES, type Frame, FrameDecoder, type FrameKind, writeFrameHeader } from "@slipway/api/frames";
 
 export interface FrameConnection {
   /** `sent` is called when the operating system has taken the frame */

@@ -1,4 +1,4 @@
-import { FrameKind, type RequestHead, type ResponseHead } from "@slipway/api";
+import { FrameKind, type RequestHead, type ResponseHead } from "@slipway/api/frames";
 
 /** The bodies of REQUEST and RESPONSE frames as buffers. A malformed body throws {@link FrameMessageError}. */
 export class FrameMessageError extends Error {

@@ -1,5 +1,7 @@
 import { createServer, type Socket } from "node:net";
-import { FRAME_PROTOCOL_VERSION, FrameKind, IdMap, type ScorerConfig } from "@slipway/api";
+import type { ScorerConfig } from "@slipway/api";
+import { FRAME_PROTOCOL_VERSION, FrameKind } from "@slipway/api/frames";
+import { IdMap } from "@slipway/api/id-map";
 import type { RequestHandler } from "./exchange.ts";
 import { type FrameConnection, frameConnection } from "./frame-connection.ts";
 import { decodeJson, decodeRequest, isFinal } from "./frame-message.ts";

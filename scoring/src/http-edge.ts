@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type Cause, FrameKind, type RequestHead, type ScorerConfig, type ScorerState } from "@slipway/api";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Cause, ScorerConfig, ScorerState } from "@slipway/api";
+import { FrameKind, type RequestHead } from "@slipway/api/frames";
 import { type AnswerSink, answerCause, type RequestHandler, type ScoringRequest } from "./exchange.ts";
 import { asBuffer, decodeResponse, encodeRequest } from "./frame-message.ts";
 import { listen, listenOnSocket } from "./listening-socket.ts";
 import { answerNotHttp, bodyTooLarge } from "./scorer-errors.ts";
+
+// An import would read every export, and the one of WebSocket loads a whole HTTP client: a quarter of a scorer's start.
+const { createServer } = process.getBuiltinModule("node:http");
 
 export interface HttpEdge {
   /** no new connections; the open ones may finish */

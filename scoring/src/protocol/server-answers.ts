@@ -1,4 +1,5 @@
-import { type Cause, FrameKind } from "@slipway/api";
+import type { Cause } from "@slipway/api";
+import { FrameKind } from "@slipway/api/frames";
 import { type AnswerSink, answerCause, answerJson } from "../exchange.ts";
 import { encodeResponse } from "../frame-message.ts";
 import { modelNotFound, stillStarting } from "../scorer-errors.ts";

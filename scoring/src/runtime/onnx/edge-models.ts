@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { IdMap, type ScorerConfig } from "@slipway/api";
+import type { ScorerConfig } from "@slipway/api";
+import { IdMap } from "@slipway/api/id-map";
 import type { ScorerLog } from "../../scorer-log.ts";
 import { answerJobs, type RunnableModel } from "./answer-jobs.ts";
 import { openModel } from "./model-session.ts";

@@ -1,4 +1,6 @@
-import { type Cause, FrameKind, IdMap, type ScorerConfig } from "@slipway/api";
+import type { Cause, ScorerConfig } from "@slipway/api";
+import { FrameKind } from "@slipway/api/frames";
+import { IdMap } from "@slipway/api/id-map";
 import type { ScorerSettings } from "../../config.ts";
 import { answerCause } from "../../exchange.ts";
 import { encodeResponse } from "../../frame-message.ts";

@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
-import { Cause, FRAME_PROTOCOL_VERSION, type Frame, FrameKind, shapeProblems } from "@slipway/api";
+import type { Cause } from "@slipway/api";
+import { FRAME_PROTOCOL_VERSION, type Frame, FrameKind } from "@slipway/api/frames";
+import { isCause } from "../../cause-shape.ts";
 import type { ScorerSettings } from "../../config.ts";
 import { frameConnection } from "../../frame-connection.ts";
 import { decodeJson } from "../../frame-message.ts";
@@ -243,10 +245,6 @@ function isForked(value: unknown): value is NonNullable<ForkEvent["forked"]> {
 function isEnded(value: unknown): value is NonNullable<ForkEvent["ended"]> {
   const { seat, signal, exitCode } = Object(value) as Record<string, unknown>;
   return Number.isInteger(seat) && (typeof signal === "string" || Number.isInteger(exitCode));
-}
-
-function isCause(value: unknown): value is Cause {
-  return shapeProblems(Cause, value).length === 0;
 }
 
 function isReport(value: unknown): value is ReadyReport {

@@ -1,4 +1,4 @@
-import { FrameKind, type RequestHead } from "@slipway/api";
+import { FrameKind, type RequestHead } from "@slipway/api/frames";
 import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
 import { decodeResponse, encodeRequest, encodeResponse } from "../../frame-message.ts";
 import { GRPC_OK } from "../../protocol/answer-form.ts";

@@ -1,4 +1,4 @@
-import { FrameKind } from "@slipway/api";
+import { FrameKind } from "@slipway/api/frames";
 import { type AnswerSink, answerCause } from "../../exchange.ts";
 import { decodeResponse, encodeResponse } from "../../frame-message.ts";
 

@@ -1,4 +1,6 @@
-import { type Cause, FrameKind, IdMap } from "@slipway/api";
+import type { Cause } from "@slipway/api";
+import { FrameKind } from "@slipway/api/frames";
+import { IdMap } from "@slipway/api/id-map";
 import { type AnswerSink, answerCause, type ScoringRequest } from "../../exchange.ts";
 import { type RestartDelay, restartDelay } from "../../restart-delay.ts";
 import type { PythonWorker } from "./python-worker.ts";
