@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imagePaths } from "@slipway/api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -172,13 +172,17 @@ def init():
 
 def run(data):
     folder = "${imagePaths.run}"
-    for name in ("exit.json", "logs/scorer.log.1"):
-        os.symlink(json.loads(data), os.path.join(folder, name))
+    for name, file in json.loads(data).items():
+        os.symlink(file, os.path.join(folder, name))
     os.mkfifo(os.path.join(folder, "logs/crash.log"))
     return "placed"
 `,
       async (deployment, replica) => {
-        expect((await score(replica, JSON.stringify(world.secret.file))).text).toBe('"placed"');
+        // Even a file that reads like what is looked for there.
+        const reason = join(world.options.folder, "reason.json");
+        await writeFile(reason, JSON.stringify({ at: "", cause: { code: "Secret", message: world.secret.text } }));
+        const links = { "exit.json": reason, "logs/scorer.log.1": world.secret.file };
+        expect((await score(replica, JSON.stringify(links))).text).toBe('"placed"');
         const logs = () => world.target.logs(deployment, { tail: 100 });
         expect(await logs()).not.toContain(world.secret.text);
         await world.kill(replica);
