@@ -27,12 +27,14 @@ export const imageInUse = (id: string, users: readonly string[]) =>
   });
 
 /** Somebody wants to look into an image that has no content (yet). */
-export const imageNotBuilt = (id: string, state: ImageState) =>
-  new AppError({
+export function imageNotBuilt(id: string, state: ImageState): AppError {
+  const next = state === "NotStarted" || state === "Running" ? "Wait for its build to end." : "Its build log says why.";
+  return new AppError({
     code: "ImageNotBuilt",
     kind: "conflict",
-    message: `The image ${id} is not built: its state is ${state}. ${state === "NotStarted" || state === "Running" ? "Wait for its build to end." : `\`slipway image logs ${id}\` says why.`}`,
+    message: `The image ${id} is not built: its state is ${state}. ${next}`,
   });
+}
 
 export const codeFileNotFound = (id: string, path: string) =>
   new AppError({
@@ -97,13 +99,6 @@ export const modelEmpty = (id: string) =>
     "ModelEmpty",
     `modelIds: model ${id} has no content: its files have 0 bytes. Register it again from the real file.`,
   );
-
-export const dockerStepsUnsupported = () =>
-  new AppError({
-    code: "DockerStepsUnsupported",
-    kind: "unsupported",
-    message: "dockerFileUri: extra Docker steps are not supported. Name packages in the conda file instead.",
-  });
 
 export const variableInvalid = (name: string) =>
   invalid(
