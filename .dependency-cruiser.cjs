@@ -24,12 +24,6 @@ module.exports = {
       to: { dependencyTypes: ["core"] },
     },
     {
-      name: "a-scorer-starts-without-schema-library",
-      severity: "error",
-      from: { path: "^scoring/src/", pathNot: "^scoring/src/(standalone|testing)/|\\.test\\.ts$" },
-      to: { path: "^api/src/index\\.ts$", dependencyTypesNot: ["type-only"] },
-    },
-    {
       name: "api-imports-nobody",
       severity: "error",
       from: { path: "^api/" },
