@@ -187,7 +187,7 @@ async function moveInto(tree: string, destination: string): Promise<void> {
   }
 }
 
-function sitePackages(tree: string, minor: string): string {
+export function sitePackages(tree: string, minor: string): string {
   return join(tree, "lib", `python${minor}`, "site-packages");
 }
 

@@ -10,6 +10,8 @@ export interface EnvironmentRequest {
   readonly azuremlImportedAt?: string;
   /** Any text. Requests that are the same but for it are resolved apart: a new one finds today's packages, a known one its lock. */
   readonly resolution?: string;
+  /** what packages bring along for graphics cards is wanted */
+  readonly gpu?: boolean;
   /** as OCI names it; for another than this machine's, packages come as wheels from Python package indexes only */
   readonly architecture?: string;
   /** refuse another Python than the one asked for */

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import type { EnvironmentRequest, PreparedEnvironment } from "./environment.ts";
 import { environmentId, resolutionKey } from "./environment-key.ts";
 import type { EnvironmentSpec, PypiSpec } from "./environment-spec.ts";
-import { makeTree, readTree } from "./environment-tree.ts";
+import { makeTree, readTree, sitePackages } from "./environment-tree.ts";
+import { gpuWarnings, withoutUnusedGpu } from "./gpu-packages.ts";
 import { describeIndexSettings, type IndexSettings } from "./index-settings.ts";
 import { parseLock } from "./lock.ts";
 import { preferNewestReleases } from "./newest-releases.ts";
 import { createPypiResolver } from "./pypi-resolver.ts";
-import type { Interpreter, PythonChoice } from "./python-choice.ts";
+import { type Interpreter, minorOf, type PythonChoice } from "./python-choice.ts";
 import { reachableOptions } from "./reachable-options.ts";
 import type { Resolution, ResolutionStore } from "./resolution-store.ts";
 import type { RunContext, Uv } from "./uv.ts";
@@ -63,7 +64,10 @@ export function createPypiEnvironments({ folder, cacheFolder, env, resolutions, 
           );
     const asked = await preferNewestReleases(pypi.requirements, lockOf);
     const azuremlAdded = importsAzureml && !parseLock(asked).some(({ name }) => name === "azureml-core");
-    const lock = azuremlAdded ? await lockOf([...pypi.requirements, "azureml-core"]) : asked;
+    const whole = azuremlAdded ? await lockOf([...pypi.requirements, "azureml-core"]) : asked;
+    const { lock, notes } =
+      request.gpu === true ? { lock: whole, notes: [] } : withoutUnusedGpu(whole, pypi.requirements);
+    for (const note of notes) context.say(note);
     const resolution = { lock, options, unreachable, azuremlAdded };
     await resolutions.keep(keyOf(wanted), resolution);
     return { resolution, reused: false };
@@ -88,6 +92,9 @@ export function createPypiEnvironments({ folder, cacheFolder, env, resolutions, 
       ...before,
       ...resolution.unreachable.map(nobodyAnswers),
       ...azuremlWarnings(request, resolution),
+      ...(request.gpu === true
+        ? []
+        : await gpuWarnings(resolution.lock, sitePackages(root, minorOf(python.interpreter.version)))),
       ...problems,
     ];
     for (const warning of warnings) context.say(`Warning: ${warning}`);
@@ -124,7 +131,8 @@ export function createPypiEnvironments({ folder, cacheFolder, env, resolutions, 
 
 function keyOf({ request, pypi, python, settings }: PypiRequest): string {
   const importsAzureml = request.azuremlImportedAt !== undefined;
-  return resolutionKey(pypi, importsAzureml, python.interpreter, settings.variables, request.resolution);
+  const resolution = request.gpu === true ? `${request.resolution ?? ""} gpu` : request.resolution;
+  return resolutionKey(pypi, importsAzureml, python.interpreter, settings.variables, resolution);
 }
 
 export function nobodyAnswers(address: string): string {

@@ -235,6 +235,7 @@ async function environmentRequest(image: Image, plan: ImagePlan, appRoot: string
   const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
   return {
     ...(architecture !== ownArchitecture() && { architecture }),
+    ...(image.targetRuntime.properties.installCuda === true && { gpu: true }),
     ...(plan.condaFile === null ? {} : { condaFile: plan.condaFile }),
     ...(plan.pipRequirements === null ? {} : { pipRequirements: plan.pipRequirements }),
     ...(importedAt === undefined ? {} : { azuremlImportedAt: importedAt }),
