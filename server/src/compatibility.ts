@@ -53,9 +53,14 @@ export const compatibility: readonly CompatibilityEntry[] = [
     note: "solved by conda's own rules and installed from the channels; from PyPI by name, with a warning, when no channel answers. Files that ask conda for Python alone use an installed one.",
   },
   {
-    calls: "base_image, base_image_registry, docker_file, enable_gpu",
+    calls: "base_image, base_image_registry, base_dockerfile, docker_file",
+    state: "works",
+    note: "from any registry, with its login. Docker steps: FROM, ENV, LABEL, WORKDIR, USER, EXPOSE, and COPY of uploaded dependencies; RUN is refused with the line. Services that run as processes take ENV of them. The client's own default base stands for none.",
+  },
+  {
+    calls: "enable_gpu",
     state: "not yet",
-    note: "docker_file is refused; the others are named in the build log and have no effect.",
+    note: "It is named in the build log and has no effect.",
   },
   {
     calls: "ComputeTarget.create, attach; AksCompute",

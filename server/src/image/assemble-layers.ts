@@ -1,11 +1,15 @@
 import type { AppFolders } from "./app-folder.ts";
+import { codeFiles } from "./app-folder.ts";
 import { borrowsInterpreter, configurationMembers, imageDescription } from "./configuration-layer.ts";
+import { NO_BASE, runDockerSteps } from "./docker-steps-config.ts";
+import { copiedFiles } from "./docker-steps-copy.ts";
 import type { Standing } from "./find-base.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import {
   baseLayers,
   codeLayer,
   configurationLayer,
+  copiedLayer,
   environmentLayer,
   type ImageLayer,
   type LayerDependencies,
@@ -33,6 +37,12 @@ export async function assembleLayers(
     ...runtimes.map(({ title, tree }) => runtimeLayer(deps, title, tree, signal)),
   ]);
   const layers: ImageLayer[] = [...(base === null ? [] : baseLayers(base)), ...programs, ...environments];
+  if (plan.steps) {
+    const { root } = await deps.folders.layOut(plan, signal);
+    const files = plan.runtime === "python" ? await codeFiles(root) : [];
+    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, plan.steps).copies, files);
+    if (copied.length > 0) layers.push(await copiedLayer(deps, { root, key: deps.folders.key(plan) }, copied, signal));
+  }
   for (const model of plan.models) layers.push(await modelLayer(deps, model, signal));
   if (plan.runtime === "python") {
     const { root } = await deps.folders.layOut(plan, signal);

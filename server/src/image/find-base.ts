@@ -35,7 +35,7 @@ export async function findBase(
   { image, plan, architecture, pythonVersion, refresh }: BaseQuestion,
   context: RunContext,
 ): Promise<Standing | { readonly missing: string }> {
-  const { baseImage } = image.targetRuntime.properties;
+  const baseImage = plan.steps?.from ?? image.targetRuntime.properties.baseImage;
   try {
     const base = await deps.bases.resolve({
       workspaceId: image.workspaceId,

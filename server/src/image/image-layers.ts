@@ -4,10 +4,19 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { imagePaths } from "@slipway/api";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
-import { type Layer, mediaTypes, planTar, type Registry, readTar, withFolders } from "../registry/index.ts";
+import {
+  type Layer,
+  mediaTypes,
+  planTar,
+  type Registry,
+  readTar,
+  type TarEntry,
+  withFolders,
+} from "../registry/index.ts";
 import { codeFiles } from "./app-folder.ts";
 import type { ResolvedBase } from "./base-image.ts";
 import { addConfigurationLayer, type ConfigurationMembers, membersKey } from "./configuration-layer.ts";
+import type { CopiedFile } from "./docker-steps-copy.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { RuntimeTree } from "./runtime-tree.ts";
@@ -105,22 +114,40 @@ export async function codeLayer(
   signal: AbortSignal,
 ): Promise<ImageLayer> {
   return once(deps, "code", "code", `code-tar:${app.key}`, async () => {
-    const entries = await Promise.all(
-      (await codeFiles(app.root)).map(async (path) => {
-        const { size, mode } = await stat(join(app.root, path));
-        return {
-          type: "file" as const,
-          name: `${APP_ROOT}/${path}`,
-          path: join(app.root, path),
-          sizeBytes: size,
-          executable: (mode & 0o111) !== 0,
-        };
-      }),
-    );
-    const tar = Readable.from(readTar(await planTar(withFolders(entries))));
-    const { digest, sizeBytes } = await deps.blobs.put(tar, { signal });
-    return deps.registry.addStoredLayer({ digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes });
+    const files = (await codeFiles(app.root)).map((path) => ({ source: path, name: `${APP_ROOT}/${path}` }));
+    return storedLayer(deps, withFolders(await codeEntries(app.root, files)), signal);
   });
+}
+
+/**
+ * What Docker steps copy. Only the files themselves: the folders above may be links in the base (`/bin`, `/lib`), which an entry of ours
+ * would take away.
+ */
+export async function copiedLayer(
+  deps: LayerDependencies,
+  app: { readonly root: string; readonly key: string },
+  copied: readonly CopiedFile[],
+  signal: AbortSignal,
+): Promise<ImageLayer> {
+  const places = createHash("sha256").update(JSON.stringify(copied)).digest("hex");
+  return once(deps, "code", "docker steps", `docker-steps:${app.key}:${places}`, async () =>
+    storedLayer(deps, await codeEntries(app.root, copied), signal),
+  );
+}
+
+async function codeEntries(root: string, files: readonly CopiedFile[]): Promise<TarEntry[]> {
+  return Promise.all(
+    files.map(async ({ source, name }): Promise<TarEntry> => {
+      const { size, mode } = await stat(join(root, source));
+      return { type: "file", name, path: join(root, source), sizeBytes: size, executable: (mode & 0o111) !== 0 };
+    }),
+  );
+}
+
+async function storedLayer(deps: LayerDependencies, entries: readonly TarEntry[], signal: AbortSignal): Promise<Layer> {
+  const tar = Readable.from(readTar(await planTar(entries)));
+  const { digest, sizeBytes } = await deps.blobs.put(tar, { signal });
+  return deps.registry.addStoredLayer({ digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes });
 }
 
 /** Makes a layer only if none was made from the same content before. */

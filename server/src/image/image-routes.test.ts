@@ -158,7 +158,7 @@ describe("the wire of images", () => {
     ["nothing to run", { modelIds: [] }, 400, "NothingToRun"],
     ["files without a driver", { assets: [{ id: "a", url: "aml://artifact/x/y/z" }] }, 400, "DriverMissing"],
     ["an asset from elsewhere", { assets: [{ id: "a", url: "https://evil/x.py" }] }, 400, "AssetInvalid"],
-    ["extra Docker steps", { dockerFileUri: "aml://artifact/x/y/z" }, 501, "DockerStepsUnsupported"],
+    ["Docker steps that were not uploaded", { dockerFileUri: "aml://artifact/x/y/z" }, 404, "ArtifactNotFound"],
   ])("refuses %s", async (_what, change, statusCode, code) => {
     const answer = await post(body(change));
     expect(answer.json()).toMatchObject({ statusCode, code });

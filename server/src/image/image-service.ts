@@ -15,7 +15,7 @@ import type { Image, ImageReader, ImageRequest, ImageUsers } from "./image.ts";
 import { bundleOf } from "./image-bundle.ts";
 import { dockerfileOf } from "./image-dockerfile.ts";
 import { imageInUse, imageNotFound, imageNotReady } from "./image-errors.ts";
-import { checkRequest, type InputReaders } from "./image-inputs.ts";
+import { checkRequest, type InputReaders, readSteps } from "./image-inputs.ts";
 import { createImageStore, type ImageFilter, type NewImage, type StoredImage } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
 import { type RebuildInput, rebuildOf, rebuiltImage } from "./rebuild-image.ts";
@@ -117,6 +117,7 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
     async create(workspaceId, request: ImageRequest) {
       const image = newImage(workspaceId, checkImageRequest(request), deps.clock);
       await checkRequest(deps, image);
+      await readSteps(deps, image);
       return start(image, { credentials: request.baseCredentials });
     },
 

@@ -1,5 +1,6 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
 import type { ResolvedBase } from "./base-image.ts";
+import { runDockerSteps } from "./docker-steps-config.ts";
 import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
 import { PROBE_COMMAND } from "./start-script.ts";
 
@@ -42,7 +43,7 @@ export function ownVariables(image: Image, plan: ImagePlan, basePath: string): R
 }
 
 export function imageSettings(image: Image, plan: ImagePlan, base: ResolvedBase): ImageSettings {
-  const { config } = base;
+  const { config } = plan.steps ? runDockerSteps(base.config, plan.steps) : base;
   return {
     env: { ...config.env, ...ownVariables(image, plan, config.env.PATH ?? PATH) },
     user: isRoot(config.user) ? USER : config.user,

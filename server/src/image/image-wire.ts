@@ -1,7 +1,6 @@
 import type { CreateImageRequest, WireImage } from "@slipway/api";
 import { readBase } from "./base-wire.ts";
 import type { Image, ImageRequest } from "./image.ts";
-import { dockerStepsUnsupported } from "./image-errors.ts";
 
 /** What only the installation knows of an image. */
 export interface ImageLinks {
@@ -51,9 +50,7 @@ export function toWireImage(image: Image, links: ImageLinks, modelDetails?: read
   };
 }
 
-/** @throws {AppError} DockerStepsUnsupported */
 export function toImageRequest(body: CreateImageRequest): ImageRequest {
-  if (body.dockerFileUri) throw dockerStepsUnsupported();
   const { targetRuntime } = body;
   const { baseImage, baseImageRegistryInfo, ...properties } = targetRuntime?.properties ?? {};
   const registry = (baseImageRegistryInfo ?? {}) as { location?: unknown; user?: unknown; password?: unknown };
@@ -79,7 +76,11 @@ export function toImageRequest(body: CreateImageRequest): ImageRequest {
     targetRuntime: {
       runtimeType: targetRuntime?.runtimeType ?? "Python",
       targetArchitecture: targetRuntime?.targetArchitecture ?? "amd64",
-      properties: { ...properties, ...(reference !== undefined && { baseImage: reference }) },
+      properties: {
+        ...properties,
+        ...(reference !== undefined && { baseImage: reference }),
+        ...(body.dockerFileUri && { dockerFileUri: body.dockerFileUri }),
+      },
     },
     ...(credentials !== undefined && { baseCredentials: credentials }),
   };

@@ -1,6 +1,7 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 import type { RegistryCredentials } from "./base-image.ts";
+import type { DockerSteps } from "./docker-steps.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
 
@@ -86,6 +87,8 @@ export interface ImagePlan {
   readonly driver: string | null;
   readonly condaFile: string | null;
   readonly pipRequirements: string | null;
+  /** Docker steps upon the base; absent in plans of older versions */
+  readonly steps?: DockerSteps | null;
 }
 
 export interface PlannedFile {

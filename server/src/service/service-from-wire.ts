@@ -4,14 +4,12 @@ import { readBase } from "../image/index.ts";
 import type { Scaling } from "./service.ts";
 import type { RequestedCertificate } from "./service-certificate.ts";
 import { GIB } from "./service-defaults.ts";
-import { settingUnsupported } from "./service-errors.ts";
 import { CORS_PROPERTY } from "./service-properties.ts";
 import type { CreateServiceRequest, RequestedSettings } from "./service-request.ts";
 
 /** Members of a create that reads give back as they came. */
 const givenBack = ["cname", "dnsNameLabel", "location"] as const;
 
-/** @throws {AppError} SettingUnsupported */
 export function createRequest(body: CreateServiceBody): CreateServiceRequest {
   const { containerResourceRequirements: resources, dataCollection, keys, environmentImageRequest } = body;
   return {
@@ -97,13 +95,7 @@ export function withoutPassword(request: EnvironmentImageRequest): EnvironmentIm
 /** The image that an `environmentImageRequest` asks for (wire contract, section 13.1). */
 export function imageRequest(request: EnvironmentImageRequest): NonNullable<RequestedSettings["imageRequest"]> {
   const { environment, driverProgram, assets, modelIds } = request;
-  if (environment?.docker?.baseDockerfile) {
-    throw settingUnsupported(
-      "environment.docker.baseDockerfile",
-      "images are assembled without a Docker engine. Put the packages into the conda dependencies.",
-    );
-  }
-  const { baseImage, baseImageRegistry } = environment?.docker ?? {};
+  const { baseImage, baseDockerfile, baseImageRegistry } = environment?.docker ?? {};
   const { reference, credentials } = readBase({
     image: baseImage,
     registry: {
@@ -124,8 +116,15 @@ export function imageRequest(request: EnvironmentImageRequest): NonNullable<Requ
       unpack: unpack ?? false,
     })),
     ...(conda ? { condaFile: stringify(conda) } : {}),
-    ...(reference !== undefined && {
-      targetRuntime: { runtimeType: "Python", targetArchitecture: "amd64", properties: { baseImage: reference } },
+    ...((reference !== undefined || baseDockerfile) && {
+      targetRuntime: {
+        runtimeType: "Python",
+        targetArchitecture: "amd64",
+        properties: {
+          ...(reference !== undefined && { baseImage: reference }),
+          ...(baseDockerfile && { dockerSteps: baseDockerfile }),
+        },
+      },
     }),
     ...(credentials !== undefined && { baseCredentials: credentials }),
     ...(environment?.environmentVariables ? { environmentVariables: environment.environmentVariables } : {}),
