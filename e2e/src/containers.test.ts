@@ -75,6 +75,36 @@ test("a service in containers: update under load, killed control plane, restarte
   expect(await containers()).toEqual([]);
 });
 
+test("it sleeps, wakes with nothing alive but gateway and engine, and comes back as a container after a restart", async () => {
+  const imageId = await buildImage(client, "sleepy", versionScript(7));
+  const scaling = { minReplicas: 0, maxReplicas: 1, idleSeconds: 2 };
+  const settings = { name: "sleepy", imageId, cpu: 0.5, memoryInGB: 0.5, scaling };
+  await client.operations.wait((await client.services.create(settings)).operationId);
+  const { scoringUri = "" } = await client.services.get("sleepy");
+  const ask = async () => (await (await trusting(slipway))(scoringUri, { method: "POST", body: "{}" })).text();
+  const untilContainers = (count: number) =>
+    eventually(async () => ((await containers()).length === count ? true : undefined), 60_000);
+
+  await untilContainers(0);
+  await slipway.killAllButServing();
+  expect(await ask()).toBe('{"version": 7}');
+  expect(await containers()).toHaveLength(1);
+  await slipway.start();
+  expect(await ask()).toBe('{"version": 7}');
+
+  await slipway.stop();
+  expect(await containers()).toEqual([]);
+  // The setting is for services to come.
+  await slipway.start(["--container-engine", docker.address, "--container-network", "none"]);
+  client = await sdk(slipway);
+  expect(await eventually(ask)).toBe('{"version": 7}');
+  expect(await containers()).toHaveLength(1);
+  await slipway.stop();
+  await slipway.start();
+  client = await sdk(slipway);
+  await client.operations.wait((await client.services.delete("sleepy"))?.operationId ?? "");
+});
+
 test("without an engine a deployment is refused at once, and says what to do", async () => {
   const image = await buildImage(client, "unboxed", versionScript(3));
   await docker.kill();
