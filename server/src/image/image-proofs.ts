@@ -90,11 +90,10 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
   }
 
   async function attach(image: Image, manifest: Descriptor, { type, text, annotations }: Document): Promise<void> {
-    const { title, ...form } = proofForm(type);
     await registry.attach(repositoryOf(image), manifest, {
-      ...form,
+      ...proofForm(type),
       document: Buffer.from(text),
-      annotations: { "org.opencontainers.image.title": title, [PROOF]: type, ...annotations },
+      annotations: { [PROOF]: type, ...annotations },
     });
   }
 

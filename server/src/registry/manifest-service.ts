@@ -14,6 +14,8 @@ export interface Attachment {
   /** of the document itself; usually the same */
   readonly mediaType: string;
   readonly document: Uint8Array;
+  /** name of the file that clients write it to */
+  readonly title?: string | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -139,7 +141,7 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
      * again is the same artifact. It goes when its subject goes.
      */
     async attach(repository: Repository, subject: Descriptor, attachment: Attachment): Promise<Descriptor> {
-      const { artifactType, mediaType, document, annotations } = attachment;
+      const { artifactType, mediaType, document, title, annotations } = attachment;
       const config = await blobs.put(once(Buffer.from("{}")));
       const content = await blobs.put(once(document));
       const manifest = {
@@ -147,7 +149,12 @@ export function createManifestService({ blobs, manifests, layers, repositoryBlob
         mediaType: mediaTypes.manifest,
         artifactType,
         config: { mediaType: mediaTypes.empty, digest: config.digest, size: config.sizeBytes },
-        layers: [{ mediaType, digest: content.digest, size: content.sizeBytes }],
+        layers: [
+          {
+            ...{ mediaType, digest: content.digest, size: content.sizeBytes },
+            ...(title === undefined ? {} : { annotations: { "org.opencontainers.image.title": title } }),
+          },
+        ],
         subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
         ...(annotations === undefined ? {} : { annotations }),
       };
