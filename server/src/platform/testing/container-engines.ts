@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { identifyProcess, isAlive } from "../process-identity.ts";
@@ -37,6 +38,13 @@ const ULIMITS = {
 };
 const START_MS = 30_000;
 const END_MS = 30_000;
+
+/** Whether one can be started here: its program is installed, and we are root. */
+export function hasEngine(kind: ContainerEngine["kind"]): boolean {
+  const program = kind === "docker" ? "dockerd" : "podman";
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return process.getuid?.() === 0 && folders.some((folder) => existsSync(join(folder, program)));
+}
 
 /** Starts a `dockerd` of our own; needs root. Containers have no network but `none` and `host`. */
 export async function startDocker(wishes: EngineWishes = {}): Promise<ContainerEngine> {

@@ -2,7 +2,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imagePaths } from "@slipway/api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startDocker, startPodman } from "../../platform/testing/container-engines.ts";
+import { type ContainerEngine, hasEngine, startDocker, startPodman } from "../../platform/testing/container-engines.ts";
 import { score } from "../score-over-frames.ts";
 import type { Deployment, Observation, ReplicaObservation, RunContext } from "../target.ts";
 import { eventually } from "../target-conformance.ts";
@@ -18,11 +18,17 @@ beforeAll(async () => {
 });
 afterAll(() => image.close());
 
-describe.each([
-  ["Docker", () => startDocker()],
-  ["Docker with live restore", () => startDocker({ liveRestore: true })],
-  ["Podman", () => startPodman()],
-] as const)("%s", (name, start) => {
+const engines = [
+  ["Docker", hasEngine("docker"), () => startDocker()],
+  ["Docker with live restore", hasEngine("docker"), () => startDocker({ liveRestore: true })],
+  ["Podman", hasEngine("podman"), () => startPodman()],
+] as const;
+
+for (const [name, isHere, start] of engines) {
+  describe.skipIf(!isHere)(name, () => faults(name, start));
+}
+
+function faults(name: string, start: () => Promise<ContainerEngine>): void {
   const containersOutliveEngine = name !== "Docker";
   let world: ContainerWorld;
   beforeAll(async () => {
@@ -222,7 +228,7 @@ def run(data):
       await neighbour.close();
       await eventually(async () => expect((await score(replica, "[1]")).status).toBe(200));
     }));
-});
+}
 
 function context(overrides: Partial<RunContext> = {}): RunContext {
   return { signal: AbortSignal.timeout(120_000), say: () => undefined, ...overrides };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runFolder } from "../replica/run-folder.ts";
 import type { Deployment } from "../target.ts";
+import { checkInfo } from "./check-engine.ts";
 import { containerSettings } from "./container-settings.ts";
 import { containerUser } from "./container-user.ts";
 import { engineReference } from "./ensure-image.ts";
@@ -19,7 +20,6 @@ function settings(SecurityOptions: string[] = []) {
     deployment,
     folder: replicaFolder(runFolder("/data/containers", "abc", 0)),
     imageId: "sha256:1",
-    nonce: "nonce",
     installation: "here",
     user: { uid: 31_000, gid: 31_000, keepId: false, owner: 31_000 },
     info: { ...info, SecurityOptions },
@@ -139,4 +139,20 @@ test("sockets in a deep folder are reached by a short link, made once", async ()
   expect(await readlink(join(framesSocket, ".."))).toBe(folder.shared);
   expect((await outerSockets(folder, short)).framesSocket).toBe(framesSocket);
   await rm(short, { recursive: true });
+});
+
+test.each([
+  ["name=rootless", 0, "another user's"],
+  ["name=userns", 0, "userns-remap"],
+])("an engine with %s that cannot share folders is refused", (option, uid, reason) => {
+  expect(checkInfo({ SecurityOptions: ["name=seccomp,profile=default", option] }, { uid })).toMatchObject({
+    ok: false,
+    reason: expect.stringContaining(reason),
+  });
+});
+
+test("an engine that cannot limit memory is refused; a rootless one of one's own is not", () => {
+  expect(checkInfo({ MemoryLimit: false }, { uid: 0 })).toMatchObject({ ok: false });
+  expect(checkInfo({ MemoryLimit: true, SecurityOptions: ["name=rootless"] }, { uid: 1000 })).toEqual({ ok: true });
+  expect(checkInfo({ SecurityOptions: null }, { uid: 0 })).toEqual({ ok: true });
 });

@@ -9,7 +9,6 @@ export const labels = {
   installation: "slipway.installation",
   deployment: "slipway.deployment",
   replica: "slipway.replica",
-  nonce: "slipway.nonce",
   service: "slipway.service",
 } as const;
 
@@ -21,7 +20,6 @@ export interface SettingsRequest {
   readonly deployment: Deployment;
   readonly folder: ReplicaFolder;
   readonly imageId: string;
-  readonly nonce: string;
   readonly installation: string;
   readonly user: ContainerUser;
   readonly info: EngineInfo;
@@ -55,7 +53,6 @@ export function containerSettings(request: SettingsRequest) {
       [labels.installation]: request.installation,
       [labels.deployment]: deployment.id,
       [labels.replica]: folder.run.replicaId,
-      [labels.nonce]: request.nonce,
       [labels.service]: `${deployment.workspace}/${deployment.service}`,
     },
     HostConfig: {

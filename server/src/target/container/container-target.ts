@@ -14,7 +14,8 @@ import {
   runFolderAt,
 } from "../replica/run-folder.ts";
 import { summarize } from "../replica/summarize.ts";
-import type { Check, Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
+import type { Deployment, Observation, ReplicaObservation, RunContext, Target } from "../target.ts";
+import { checkEngine } from "./check-engine.ts";
 import { updateRecord } from "./container-record.ts";
 import { labels } from "./container-settings.ts";
 import type { EngineInfo } from "./engine-answers.ts";
@@ -186,7 +187,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
     kind: "container",
     options: Type.Object({}),
     capabilities: { autoscale: true, sleep: true, tokenAuth: true, gpu: false },
-    check: () => check(findEngine),
+    check: () => checkEngine(findEngine, options.own),
     async capacity() {
       const { NCPU, MemTotal } = await (await findEngine()).info();
       return { cpu: NCPU, memoryBytes: Math.min(MemTotal, process.availableMemory()) };
@@ -200,25 +201,6 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
 
 /** Stops with the engine or the machine are no sign of a service that crashes. */
 const LOST_WITH_ENGINE = ["MachineRestarted", "ContainerStopped"];
-
-async function check(findEngine: () => Promise<EngineClient>): Promise<Check> {
-  try {
-    const { MemoryLimit } = await (await findEngine()).info();
-    if (MemoryLimit !== false) return { ok: true };
-    return {
-      ok: false,
-      reason: "The container engine cannot limit memory.",
-      nextAction: "Give it the memory controller: delegate it to rootless engines, or switch it on at boot.",
-    };
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return {
-      ok: false,
-      reason: error.message,
-      nextAction: "Start a container engine, or run services as processes (--container-instances process).",
-    };
-  }
-}
 
 function ifUnreachable(error: unknown): undefined {
   if (!(error instanceof AppError)) throw error;

@@ -72,7 +72,7 @@ async function makeContainer(
   await writeConfig(folder, await scorerConfig(deployment, folder, nonce, options), user);
   const create = async () => {
     const imageId = await options.ensureImage(engine, deployment.bundle, context);
-    const settings = containerSettings({ ...options, deployment, folder, imageId, nonce, user, info });
+    const settings = containerSettings({ ...options, deployment, folder, imageId, user, info });
     return engine.createContainer(containerName(options.installation, folder), settings);
   };
   // Somebody may remove the image between the look at it and the container's creation.
