@@ -7,7 +7,7 @@ import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
 import { BodyBudget } from "./body.ts";
 import { NameCertificate, readCertificate, swapCertificate, watchCertificate } from "./certificate.ts";
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
-import { connectionEnder, createEdge } from "./edge.ts";
+import { connectionEnder, createEdge, type Patience } from "./edge.ts";
 import { GatewayStartError } from "./gateway-start-error.ts";
 import type { Log } from "./log.ts";
 import { metricsKey } from "./metrics-key.ts";
@@ -32,7 +32,7 @@ export interface Gateway {
  *
  * @throws {GatewayStartError}
  */
-export async function startGateway(config: GatewayConfig, log: Log): Promise<Gateway> {
+export async function startGateway(config: GatewayConfig, log: Log, patience?: Patience): Promise<Gateway> {
   const controlPath = join(config.folder, "control.sock");
   const routesFile = join(config.folder, "routes.json");
   await assertNoLiveGateway(controlPath);
@@ -58,6 +58,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       metricsKey: await metricsKey(config.folder),
     },
     (host) => certificates.contextFor(host) ?? names.context,
+    patience,
   );
   const endConnections = connectionEnder(edge);
   const port = await listen(edge, config);

@@ -6,6 +6,7 @@ import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GatewayConfig, GatewayState, ReplicaRoute, ServiceRoute } from "@slipway/api";
+import type { Patience } from "../edge.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
 import { createLog } from "../log.ts";
 import { type FramedScorer, type ScorerOptions, startFramedScorer } from "./framed-scorer.ts";
@@ -116,9 +117,9 @@ export class GatewayFixture implements AsyncDisposable {
     renameSync(join(this.folder, "next.json"), join(this.folder, "routes.json"));
   }
 
-  async start(overrides: Partial<GatewayConfig> = {}): Promise<Gateway> {
+  async start(overrides: Partial<GatewayConfig> = {}, patience?: Patience): Promise<Gateway> {
     const log = createLog((line) => this.logged.push(JSON.parse(line)));
-    this.#gateway = await startGateway({ ...this.config, ...overrides }, log);
+    this.#gateway = await startGateway({ ...this.config, ...overrides }, log, patience);
     return this.#gateway;
   }
 
