@@ -3,18 +3,19 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, toAppError } from "../platform/errors.ts";
 import type { HttpApp } from "../platform/http/app.ts";
 import { statusOf } from "../platform/http/error-handler.ts";
+import { sendFile } from "../platform/http/send-file.ts";
 import { newUuid } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { nameUnknown, rangeInvalid, registryDiskFull } from "./registry-errors.ts";
 import type { Content } from "./registry-service.ts";
 
 /** Sends a manifest or blob, or the part of it that the request asks for. */
-export function sendContent(
+export async function sendContent(
   request: FastifyRequest,
   reply: FastifyReply,
   content: Content,
   mediaType: string,
-): FastifyReply {
+): Promise<FastifyReply> {
   reply.header("Docker-Content-Digest", content.digest);
   reply.header("ETag", `"${content.digest}"`);
   reply.header("Accept-Ranges", "bytes");
@@ -24,9 +25,9 @@ export function sendContent(
   const range = rangeOf(request.headers.range, content);
   if (range !== undefined) reply.code(206).header("Content-Range", `bytes ${range.start}-${range.end}/${content.size}`);
   reply.header("Content-Length", range === undefined ? content.size : range.end - range.start + 1);
-  return request.method === "HEAD"
-    ? reply.send()
-    : reply.send(Readable.from(content.read(range), { objectMode: false }));
+  if (request.method === "HEAD") return reply.send();
+  if (content.file === undefined) return reply.send(Readable.from(content.read(range), { objectMode: false }));
+  return sendFile(reply, content.file, range ?? { start: 0, end: content.size - 1 });
 }
 
 /** One range of bytes; several at once, or another unit, are answered with the whole (RFC 9110, 14.2). */

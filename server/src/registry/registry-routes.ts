@@ -52,7 +52,7 @@ function routes(app: HttpApp, deps: RegistryDependencies): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   answerErrors(app, deps.log);
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onRequest", async (_request, reply) => {
     reply.header("Docker-Distribution-API-Version", "registry/2.0");
   });
 

@@ -24,6 +24,8 @@ import { createRepositoryBlobStore } from "./repository-blob-store.ts";
 /** Something that can be pulled; `read` takes a range whose both ends are counted in. */
 export interface Content extends Descriptor {
   read(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  /** where the bytes lie, if they are stored as they are; read only */
+  readonly file?: string;
 }
 
 export type Registry = ReturnType<typeof createRegistry>;
@@ -42,7 +44,7 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
   const { push, putImage, attach, referrers } = createManifestService({ blobs, manifests, layers, repositoryBlobs });
 
   function stored(descriptor: Descriptor, blob: string): Content {
-    return { ...descriptor, read: (range) => blobs.read(blob, range) };
+    return { ...descriptor, file: blobs.path(blob), read: (range) => blobs.read(blob, range) };
   }
 
   async function addVirtualLayer(
