@@ -19,6 +19,7 @@ export {
 } from "./registry.ts";
 export { registryAccountRoutes } from "./registry-account-routes.ts";
 export { createRegistryAccounts, type RegistryAccounts } from "./registry-accounts.ts";
-export { type RegistryDependencies, registryRoutes } from "./registry-routes.ts";
+export type { RegistryDependencies } from "./registry-request.ts";
+export { registryRoutes } from "./registry-routes.ts";
 export { type Content, createRegistry, type Registry } from "./registry-service.ts";
 export { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";

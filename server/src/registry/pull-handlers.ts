@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Descriptor, isDigest, isTag, mediaTypes } from "./registry.ts";
 import { sendContent } from "./registry-answers.ts";
 import { blobUnknown, digestInvalid, manifestUnknown, nameUnknown } from "./registry-errors.ts";
-import type { Place } from "./registry-routes.ts";
+import type { Place } from "./registry-request.ts";
 import type { Registry } from "./registry-service.ts";
 
 /** A registry answers at least this much; more needs a client that follows `Link`. */

@@ -14,7 +14,7 @@ import {
   uploadBroken,
   uploadRangeInvalid,
 } from "./registry-errors.ts";
-import type { Place, RegistryDependencies } from "./registry-routes.ts";
+import type { Place, RegistryDependencies } from "./registry-request.ts";
 
 /** "Push" and "Content Management" of the distribution specification. */
 export function pushHandlers({ registry, uploads, ownerOf }: RegistryDependencies) {

@@ -1,41 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { HttpApp } from "../platform/http/app.ts";
-import type { Log } from "../platform/log.ts";
-import type { BlobUploads } from "./blob-uploads.ts";
 import { pullHandlers } from "./pull-handlers.ts";
 import { pushHandlers } from "./push-handlers.ts";
-import { isRepositoryPath, type Repository } from "./registry.ts";
+import { isRepositoryPath } from "./registry.ts";
 import { answerErrors } from "./registry-answers.ts";
 import { methodUnsupported, nameInvalid, nameUnknown, registryUnauthorized } from "./registry-errors.ts";
 import { parseRegistryPath, type RegistryResource } from "./registry-path.ts";
-import type { Registry } from "./registry-service.ts";
-
-export interface RegistryDependencies {
-  readonly registry: Registry;
-  readonly uploads: BlobUploads;
-  readonly log: Log;
-  /**
-   * Checks registry credentials.
-   *
-   * @param namespace first part of the repository path (`registryNamespace(workspace.name)`); undefined when any workspace will do
-   * @returns the workspace that has this namespace and these credentials
-   */
-  verify(
-    namespace: string | undefined,
-    username: string,
-    password: string,
-  ): Promise<{ readonly workspaceId: string; readonly namespace: string } | undefined>;
-  /** In words, what Slipway itself keeps under this tag (`image digits:3`): clients may pull it, but not change it. */
-  ownerOf(repository: Repository, tag: string): Promise<string | undefined>;
-}
-
-/** Where a request works: the repository, and its path as clients write it. */
-export interface Place {
-  readonly repository: Repository;
-  readonly namespace: string;
-  /** namespace and name */
-  readonly path: string;
-}
+import type { Place, RegistryDependencies } from "./registry-request.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 type Method = (typeof METHODS)[number];
