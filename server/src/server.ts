@@ -13,7 +13,7 @@ import {
   fingerprint,
   newSigningKey,
 } from "./access/index.ts";
-import { createArtifactService, createUploadAddresses, openUploads } from "./artifact/index.ts";
+import { createArtifactService, createUploadAddresses, openUploads, unnamedArtifacts } from "./artifact/index.ts";
 import { computeTargets } from "./compute/index.ts";
 import { type Config, dataLayout } from "./config.ts";
 import { createEnvironmentService, defaultCacheFolder, type EnvironmentService } from "./environment/index.ts";
@@ -40,7 +40,7 @@ import {
 } from "./image/index.ts";
 import { certificateHosts, gatewayUrl, hostToListenOn, listen } from "./listening.ts";
 import { migrations, type Tables } from "./migrations.ts";
-import { createModelService, type ModelService } from "./model/index.ts";
+import { createModelService, type ModelService, unnamedAssets } from "./model/index.ts";
 import { createOperationRunner, createOperationStore, type OperationDefinition } from "./operation/index.ts";
 import { writeFileAtomically } from "./platform/atomic-file.ts";
 import { openFileBlobStore } from "./platform/blob-store/file-blob-store.ts";
@@ -308,6 +308,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
         // Logs, and what is found anew when it is missing.
         cacheTables: ["operation", "operation_log", "image_layer"],
         openOperationTexts: operations.openTexts,
+        namedRows: [unnamedAssets, unnamedArtifacts],
       }),
       blobs,
       uploads: registryUploads,

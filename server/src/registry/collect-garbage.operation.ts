@@ -1,5 +1,6 @@
 import { type DescribeOperation, defineOperation } from "../operation/index.ts";
 import { type CollectionRules, type GarbageDependencies, garbageCollection } from "./collect-garbage.ts";
+import type { Forgotten } from "./garbage-store.ts";
 
 export const GARBAGE_COLLECTION = "registry.collect";
 /** One at a time, whichever workspace asks. */
@@ -47,8 +48,7 @@ export function collectGarbageOperation(deps: GarbageDependencies) {
         timeoutMs: 10 * MINUTE_MS,
         async run({ input, say }) {
           if (input.dryRun) return undefined;
-          const { manifests, layers, pushedBlobs } = await garbage.forget(input);
-          say(`Forgot ${manifests} manifests, ${layers} layers and ${pushedBlobs} pushed blobs.`);
+          say(`Forgot ${inWords(await garbage.forget(input))}.`);
           return undefined;
         },
       },
@@ -71,6 +71,10 @@ export const describeCollection: DescribeOperation = async () => ({
   resourceLocation: null,
   streamsLog: true,
 });
+
+function inWords({ manifests, layers, pushedBlobs, files }: Forgotten): string {
+  return `${manifests} manifests, ${layers} layers, ${pushedBlobs} pushed blobs and ${files} uploads of models and code`;
+}
 
 function bytesInWords(bytes: number): string {
   return bytes < 1_000_000 ? `${Math.ceil(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;

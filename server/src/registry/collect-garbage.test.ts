@@ -20,7 +20,7 @@ let openOperations: string[];
 beforeEach(async () => {
   room = await openRegistryTestRoom();
   openOperations = [];
-  const options = { cacheTables: ["cache"], openOperationTexts: async () => openOperations };
+  const options = { cacheTables: ["cache"], openOperationTexts: async () => openOperations, namedRows: [] };
   const { database, blobs, uploads, clock } = room;
   await sql`create table elsewhere (id integer, document text)`.execute(database);
   await sql`create table cache (document text)`.execute(database);

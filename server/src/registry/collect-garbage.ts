@@ -8,7 +8,10 @@ import type { ForgetLimits, Forgotten, GarbageStore } from "./garbage-store.ts";
 export interface CollectionRules {
   /** blobs, layers and uploads that were used within so many hours stay, named or not */
   readonly graceHours: number;
-  /** manifests without a tag stay so many days after they were first found without a name: somebody may pull them by their digest */
+  /**
+   * Manifests without a tag stay so many days after they were first found without a name: somebody may pull them by their digest.
+   * Uploaded files that no model and no image has stay so many days after they were uploaded: somebody may yet register them.
+   */
   readonly untaggedDays: number;
 }
 

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import { textCells } from "../platform/database/text-cells.ts";
+import { type NamedRows, removeUnnamed } from "../platform/database/unnamed-rows.ts";
 import type { RegistryTables } from "./registry-tables.ts";
 
 const DIGEST = /sha256:[0-9a-f]{64}/g;
@@ -13,13 +14,15 @@ export interface GarbageStoreOptions {
   readonly cacheTables: readonly string[];
   /** texts of the operations that have not ended */
   openOperationTexts(on: Kysely<RegistryTables>): Promise<readonly string[]>;
+  /** what names blobs and must itself be named; those that name others come first */
+  readonly namedRows: readonly NamedRows[];
 }
 
 export interface ForgetLimits {
   readonly now: Date;
   /** layers and blobs used since then stay */
   readonly usedBefore: Date;
-  /** manifests that were found unnamed since then stay */
+  /** manifests that were found unnamed since then stay, and so do uploaded files and assets made since then */
   readonly unnamedBefore: Date;
 }
 
@@ -28,6 +31,8 @@ export interface Forgotten {
   readonly layers: number;
   /** blobs that were pushed to a repository, of which no manifest came to name them or does so any more */
   readonly pushedBlobs: number;
+  /** uploaded files of models and code that are no more */
+  readonly files: number;
 }
 
 export type GarbageStore = ReturnType<typeof createGarbageStore>;
@@ -157,10 +162,21 @@ export function createGarbageStore<Tables extends RegistryTables>(
     return Number(result.numDeletedRows);
   }
 
+  async function forgetFiles(on: Transaction<RegistryTables>, { unnamedBefore }: ForgetLimits): Promise<number> {
+    const texts = await options.openOperationTexts(on);
+    let forgotten = 0;
+    for (const rows of options.namedRows) {
+      const search = { except: options.cacheTables, texts, before: unnamedBefore };
+      forgotten += await removeUnnamed(on, rows, search);
+    }
+    return forgotten;
+  }
+
   async function forget(on: Transaction<RegistryTables>, limits: ForgetLimits): Promise<Forgotten> {
+    const files = await forgetFiles(on, limits);
     const manifests = await forgetManifests(on, limits);
     const layers = await forgetLayers(on, limits);
-    return { manifests, layers, pushedBlobs: await forgetPushedBlobs(on, limits) };
+    return { manifests, layers, pushedBlobs: await forgetPushedBlobs(on, limits), files };
   }
 
   /** Every digest that the database needs, wherever it stands. */
