@@ -74,21 +74,22 @@ export async function openBlobUploads<Tables extends RegistryTables>(deps: BlobU
     return blob;
   }
 
+  /** @throws {AppError} DENIED when the workspace's quota is used up */
+  async function start(repository: Repository): Promise<string> {
+    await room(repository.workspaceId);
+    return sessions.start(repository);
+  }
+
   return {
     sizeOf: sessions.sizeOf,
     cancel: sessions.cancel,
+    start,
     append,
     finish,
 
-    /** @throws {AppError} DENIED when the workspace's quota is used up */
-    async start(repository: Repository): Promise<string> {
-      await room(repository.workspaceId);
-      return sessions.start(repository);
-    },
-
     /** All in one request. @throws {AppError} DIGEST_INVALID, SIZE_INVALID, DENIED */
     async put(repository: Repository, digest: string, chunk: IncomingChunk): Promise<RepositoryBlob> {
-      const id = await this.start(repository);
+      const id = await start(repository);
       try {
         await append(repository, id, chunk);
         return await finish(repository, id, digest);
