@@ -40,7 +40,7 @@ export async function assembleLayers(
   if (plan.steps) {
     const { root } = await deps.folders.layOut(plan, signal);
     const files = plan.runtime === "python" ? await codeFiles(root) : [];
-    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, plan.steps).copies, files);
+    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, plan.steps).copies, files, base?.links ?? {});
     if (copied.length > 0) layers.push(await copiedLayer(deps, { root, key: deps.folders.key(plan) }, copied, signal));
   }
   for (const model of plan.models) layers.push(await modelLayer(deps, model, signal));

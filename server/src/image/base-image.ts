@@ -19,6 +19,8 @@ export interface ResolvedBase {
   /** lowest first */
   readonly layers: readonly BaseLayer[];
   readonly config: ImageConfig;
+  /** links to folders high up in its file system, as `bin` to `usr/bin` */
+  readonly links: Readonly<Record<string, string>>;
   /** absolute path of the interpreter with the minor version that was asked for; absent when none was asked for */
   readonly pythonPath?: string;
 }

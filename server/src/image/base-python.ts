@@ -6,6 +6,8 @@ export interface LayerPythons {
   readonly added: readonly string[];
   /** what is no longer to be seen of the layers below: paths, or folders with everything in them */
   readonly hidden: readonly string[];
+  /** links to folders high up, as `bin` to `usr/bin`: who puts a file there must put it where the link leads */
+  readonly links: Readonly<Record<string, string>>;
 }
 
 const PLACE = /^(?:usr|usr\/local|opt\/[^/]+|opt\/[^/]+\/[^/]+)\/bin\/python3\.(\d{1,3})$/;
@@ -15,16 +17,18 @@ const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 /** No honest layer has more; whoever makes a layer of millions of interpreters gets no larger row for it. */
 const MAX_NOTED = 1_000;
+const MAX_LINK_DEPTH = 2;
 
 /** Notes what matters of one layer's members (OCI image specification, "Image layer filesystem changeset"). */
 export function notePythons() {
   const added = new Set<string>();
   const hidden = new Set<string>();
+  const links = new Map<string, string>();
   const note = (place: Set<string>, path: string) => {
     if (place.size < MAX_NOTED) place.add(path);
   };
   return {
-    member({ name, kind }: TarHeader): void {
+    member({ name, kind, linkName }: TarHeader): void {
       const path = plainPath(name);
       if (path === undefined) return;
       const slash = path.lastIndexOf("/");
@@ -39,10 +43,17 @@ export function notePythons() {
         if (PLACE.test(path)) note(added, path);
         // A file or a link where a folder was takes away what was in the folder.
         else if (leadsToPython(path)) note(hidden, path);
+        if (kind === "symlink" && path.split("/").length <= MAX_LINK_DEPTH && links.size < MAX_NOTED) {
+          links.set(path, linkName.slice(0, 1024));
+        }
       }
     },
     /** Whiteouts hide what lies below, never what the same layer brings. */
-    result: (): LayerPythons => ({ added: [...added].sort(), hidden: [...hidden].sort() }),
+    result: (): LayerPythons => ({
+      added: [...added].sort(),
+      hidden: [...hidden].sort(),
+      links: Object.fromEntries(links),
+    }),
   };
 }
 
@@ -64,6 +75,11 @@ export function visiblePython(
     return place === -1 ? folders.length : place;
   };
   return visible.map((path) => `/${path}`).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))[0];
+}
+
+/** Links high up in the whole image, the highest layer's first. */
+export function visibleLinks(layers: readonly LayerPythons[]): Readonly<Record<string, string>> {
+  return Object.assign({}, ...layers.map(({ links }) => links));
 }
 
 /** Minor versions that the image has, for the message when the right one is missing. */

@@ -23,9 +23,6 @@ export interface BaseReadingDependencies {
   readonly blobs: BlobStore;
 }
 
-/** What the manifests say of a base; nothing large was read yet. */
-export type DescribedBase = StoredBase;
-
 /**
  * Reads manifest and configuration of an image for one platform.
  *
@@ -38,7 +35,7 @@ export async function describeBase(
   target: string,
   wanted: Platform,
   signal: AbortSignal,
-): Promise<DescribedBase> {
+): Promise<StoredBase> {
   const { manifest, digest } = await manifestFor(source, name, target, wanted, signal);
   const bytes = await source.document(manifest.config, signal);
   const { platform, diffIds, config } = parseImageConfig(name, bytes, manifest.layers.length);
@@ -112,7 +109,7 @@ async function hasLayer({ registry, blobs }: BaseReadingDependencies, digest: st
 
 export async function pythonsOf(store: BaseStore, base: StoredBase): Promise<LayerPythons[]> {
   const found = await Promise.all(base.layers.map(({ digest }) => store.findPythons(digest)));
-  return found.map((pythons) => pythons ?? { added: [], hidden: [] });
+  return found.map((pythons) => pythons ?? { added: [], hidden: [], links: {} });
 }
 
 const descriptorOf = ({ digest, mediaType, sizeBytes }: BaseLayer): Descriptor => ({

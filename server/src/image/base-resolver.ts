@@ -12,7 +12,7 @@ import {
 } from "../registry/remote/index.ts";
 import { baseNotFound, baseWithoutPython } from "./base-errors.ts";
 import type { BaseRequest, BaseResolver, ResolvedBase } from "./base-image.ts";
-import { pythonMinors, visiblePython } from "./base-python.ts";
+import { pythonMinors, visibleLinks, visiblePython } from "./base-python.ts";
 import { describeBase, isWhole, pythonsOf, takeLayer } from "./base-reading.ts";
 import { type BaseSource, builtInSource, remoteSource } from "./base-source.ts";
 import { type BaseKey, createBaseStore, type StoredBase } from "./base-store.ts";
@@ -147,11 +147,12 @@ export function createBaseResolver<Tables extends BaseTables>(deps: BaseResolver
   }
 
   async function withPython(base: StoredBase, minor: string | undefined): Promise<ResolvedBase> {
-    if (minor === undefined) return base;
     const pythons = await pythonsOf(store, base);
+    const links = visibleLinks(pythons);
+    if (minor === undefined) return { ...base, links };
     const pythonPath = visiblePython(pythons, minor, base.config.env.PATH);
     if (pythonPath === undefined) throw baseWithoutPython(base.reference, minor, pythonMinors(pythons));
-    return { ...base, pythonPath };
+    return { ...base, links, pythonPath };
   }
 
   return {

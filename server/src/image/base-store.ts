@@ -4,8 +4,8 @@ import type { ResolvedBase } from "./base-image.ts";
 import type { LayerPythons } from "./base-python.ts";
 import type { BaseTables } from "./base-tables.ts";
 
-/** All of a resolved base but the interpreter, which depends on the version that is asked for. */
-export type StoredBase = Omit<ResolvedBase, "pythonPath">;
+/** What the manifests say of a base; what its layers say is kept with them. */
+export type StoredBase = Omit<ResolvedBase, "pythonPath" | "links">;
 
 export interface BaseKey {
   /** empty when anybody can have the base */

@@ -10,6 +10,7 @@ export interface CopiedFile {
   readonly name: string;
 }
 
+const MAX_LINKS = 20;
 /** What Slipway itself puts into images; a file of others there would be its program. */
 const OURS = [imagePaths.runtime, imagePaths.environment];
 
@@ -17,12 +18,19 @@ const OURS = [imagePaths.runtime, imagePaths.environment];
  * Finds what COPY means among the uploaded files. Of two copies to one place the last counts.
  *
  * @param files relative paths of everything that was uploaded, models left out
+ * @param links of the base: a file under a link goes where the link leads, as an engine would put it
  * @throws {AppError} DockerStepInvalid with the line: nothing found, a path that leads out, a place of Slipway's own
  */
-export function copiedFiles(copies: readonly CopyStep[], files: readonly string[]): CopiedFile[] {
+export function copiedFiles(
+  copies: readonly CopyStep[],
+  files: readonly string[],
+  links: Readonly<Record<string, string>>,
+): CopiedFile[] {
   const found = new Map<string, string>();
   for (const copy of copies) {
-    for (const { source, name } of copiedBy(copy, files)) {
+    for (const { source, name: named } of copiedBy(copy, files)) {
+      const name = throughLinks(named, links);
+      if (name === undefined) throw dockerStepInvalid(copy.line, `/${named} leads through links that have no end`);
       const absolute = `/${name}`;
       if (OURS.some((place) => absolute === place || absolute.startsWith(`${place}/`))) {
         throw dockerStepInvalid(copy.line, `${absolute} belongs to Slipway`);
@@ -38,6 +46,24 @@ export function copiedFiles(copies: readonly CopyStep[], files: readonly string[
     }
   }
   return copied.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+/** A layer that has a folder where the base has a link takes the link away, and with it everything behind it. */
+function throughLinks(path: string, links: Readonly<Record<string, string>>): string | undefined {
+  let parts = path.split("/");
+  for (let followed = 0; followed < MAX_LINKS; followed++) {
+    const depth = parts.slice(0, -1).findIndex((_, index) => Object.hasOwn(links, parts.slice(0, index + 1).join("/")));
+    if (depth === -1) return parts.join("/");
+    const target = links[parts.slice(0, depth + 1).join("/")] ?? "";
+    const from = target.startsWith("/") ? [] : parts.slice(0, depth);
+    const clean: string[] = [];
+    for (const part of [...from, ...target.split("/"), ...parts.slice(depth + 1)]) {
+      if (part === "..") clean.pop();
+      else if (part !== "" && part !== ".") clean.push(part);
+    }
+    parts = clean;
+  }
+  return undefined;
 }
 
 function copiedBy({ line, sources, destination }: CopyStep, files: readonly string[]): CopiedFile[] {

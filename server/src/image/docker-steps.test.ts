@@ -122,7 +122,7 @@ EXPOSE 8080 9000-9001/udp
     fc.assert(
       fc.property(text, (steps) => {
         try {
-          copiedFiles(run(steps).copies, ["a", "b/c"]);
+          copiedFiles(run(steps).copies, ["a", "b/c"], { a: "b", "b/c": "../a" });
         } catch (error) {
           if (!(error instanceof AppError)) throw error;
         }
@@ -134,8 +134,20 @@ EXPOSE 8080 9000-9001/udp
 
 describe("COPY", () => {
   const files = ["score.py", "data/a.csv", "data/deep/b.csv", "data/c.txt", "lib/x.so"];
+  const links = {
+    ...{
+      bin: "usr/bin",
+      lib: "/usr/lib",
+      "var/run": "../run",
+      loop: "loop",
+      one: "two",
+      two: "one",
+      up: "../../../etc",
+    },
+    sly: "/opt/slipway",
+  };
   const copied = (text: string) =>
-    Object.fromEntries(copiedFiles(run(text).copies, files).map(({ source, name }) => [name, source]));
+    Object.fromEntries(copiedFiles(run(text).copies, files, links).map(({ source, name }) => [name, source]));
 
   it.each([
     ["COPY score.py /srv/run.py", { "srv/run.py": "score.py" }],
@@ -149,6 +161,12 @@ describe("COPY", () => {
     ["COPY data/a.csv /x\nCOPY data/c.txt /x", { x: "data/c.txt" }],
     ["COPY score.py /../../etc/x", { "etc/x": "score.py" }],
     ["COPY score.py /", { "score.py": "score.py" }],
+    ["COPY score.py /bin/x", { "usr/bin/x": "score.py" }],
+    ["COPY score.py /bin", { bin: "score.py" }],
+    ["COPY lib /lib/", { "usr/lib/x.so": "lib/x.so" }],
+    ["COPY score.py /var/run/a/x", { "run/a/x": "score.py" }],
+    ["COPY score.py /up/x", { "etc/x": "score.py" }],
+    ["COPY score.py /binary/x", { "binary/x": "score.py" }],
   ])("%s", (text, expected) => {
     expect(copied(text)).toEqual(expected);
   });
@@ -159,6 +177,9 @@ describe("COPY", () => {
     ["COPY nothing /x", /is not among the uploaded files \(score\.py/],
     ["COPY data/a.csv data/c.txt /x", /end \/x with \//],
     ["COPY score.py /opt/slipway/bin/node", /belongs to Slipway/],
+    ["COPY score.py /sly/bin/node", /belongs to Slipway/],
+    ["COPY score.py /loop/x", /links that have no end/],
+    ["COPY score.py /one/x", /links that have no end/],
     ["COPY score.py /opt/./env/../env/x", /belongs to Slipway/],
     ["COPY score.py /x\nCOPY data /x/", /would be a file and/],
     ["COPY *a*a*a*a*a* /x", /too many/],
