@@ -2,6 +2,7 @@ import { AppError } from "../platform/errors.ts";
 import type { ChannelReach, ChannelReachService } from "./conda/channel-reach.ts";
 import type { CondaRequest, createCondaEnvironments } from "./conda/prepare-from-conda.ts";
 import type { PreparedEnvironment } from "./environment.ts";
+import { asksForPythonAlone } from "./environment-spec.ts";
 import type { createPypiEnvironments, PypiRequest, Resolved } from "./prepare-from-pypi.ts";
 import type { RunContext } from "./uv.ts";
 
@@ -46,7 +47,8 @@ export async function chooseWay(
     try {
       return await fromConda.prepare({ ...conda, reach: async () => reach }, context);
     } catch (error) {
-      if (!(error instanceof AppError && error.code === "PythonNotAvailable")) throw error;
+      const isPython = error instanceof AppError && error.code === "PythonNotAvailable";
+      if (!isPython || !asksForPythonAlone(conda.spec)) throw error;
       context.say(error.message);
       const wanted = pypi();
       return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), [], context);

@@ -55,7 +55,6 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
   const fromPypi = createPypiEnvironments({ folder, cacheFolder, env, resolutions, workFolders });
   const fromConda = createCondaEnvironments({ folder, cacheFolder, env, isolation, resolutions, workFolders });
   const channelReach = createChannelReach(env);
-  const target = condaTarget(process.platform, process.arch);
   let interpreters: readonly Interpreter[] = [];
   const started = workFolders.removeAbandoned().then(
     (count) => count > 0 && log.info("Removed what interrupted installations left", { count }),
@@ -80,11 +79,10 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
       conda,
     );
     const needsConda = request.resolver === "conda" || !(asksForPythonAlone(spec) && pythonIsHere);
-    const isForeign = (request.architecture ?? ownArchitecture()) !== ownArchitecture();
-    const cannot = target === undefined || isForeign || !hasRattlerPython(found);
-    if (cannot || request.resolver === "pypi" || !needsConda) {
+    const target = condaTarget(process.platform, request.architecture ?? ownArchitecture());
+    if (target === undefined || !hasRattlerPython(found) || request.resolver === "pypi" || !needsConda) {
       const wanted = pypiRequest();
-      const warnings = request.resolver === "pypi" || !needsConda ? [] : withoutConda(wanted.pypi, isForeign);
+      const warnings = request.resolver === "pypi" || !needsConda ? [] : withoutConda(wanted.pypi);
       return fromPypi.prepare(wanted, await fromPypi.resolve(wanted, context), warnings, context);
     }
     const logins = await readNetrc(env);
@@ -167,12 +165,9 @@ function pythonFor({ architecture }: EnvironmentRequest, choice: PythonChoice): 
 }
 
 /** On machines for which no conda environments are made; the conda file's channels were not asked. */
-function withoutConda({ taken }: PypiSpec, isForeign: boolean): readonly string[] {
+function withoutConda({ taken }: PypiSpec): readonly string[] {
   if (taken.length === 0) return [];
-  const reason = isForeign
-    ? "Conda environments are made for the architecture of this machine only."
-    : `Conda environments are made on Linux (x86-64 and arm64) with a Python ${RATTLER_PYTHON.join(".")} or newer on the PATH.`;
   return [
-    `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. ${reason}`,
+    `Conda packages were taken from the Python package index instead of conda channels: ${taken.join(", ")}. Conda environments are made on Linux (x86-64 and arm64) with a Python ${RATTLER_PYTHON.join(".")} or newer on the PATH.`,
   ];
 }

@@ -37,6 +37,8 @@ export interface IsolatedRun {
   /** made anew and deleted by the caller */
   readonly home: string;
   readonly writable: readonly string[];
+  /** beside the interpreter */
+  readonly readable?: readonly string[];
 }
 
 export interface Uv {
@@ -74,7 +76,7 @@ export function createUv(options: UvOptions): Uv {
       return collect(readableByAll([binary, ...args]), variables, input, context);
     },
 
-    async runIsolated(args, input, { cache, interpreter, home, writable }, context) {
+    async runIsolated(args, input, { cache, interpreter, home, writable, readable = [] }, context) {
       if (isolation.kind === "none") {
         const folder = join(cacheFolder, cache);
         await mkdir(home, { recursive: true });
@@ -89,7 +91,7 @@ export function createUv(options: UvOptions): Uv {
         command: readableByAll([program, ...args]),
         env: { PATH: SAFE_ENV.PATH ?? "", ...ours(folder, "copy") },
         owner: "package builds",
-        readable: [program, interpreter.prefix, dirname(interpreter.path), ...settings.paths],
+        readable: [program, interpreter.prefix, dirname(interpreter.path), ...readable, ...settings.paths],
         writable: [folder, ...writable],
         workingFolder: "/",
         home,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ownArchitecture } from "../../platform/architecture.ts";
 import type { AppError } from "../../platform/errors.ts";
 import {
   type EnvironmentTestRoom,
@@ -403,6 +404,51 @@ describe("what a hostile channel offers", () => {
     const error = await failure((await open(channel)).prepare(asking("tool")));
     expect([error.code, error.kind]).toEqual(["CondaChannelInvalid", "invalid"]);
     expect(error.message).toContain(channel.address);
+  });
+});
+
+describe("for another processor than this machine's", () => {
+  const FOREIGN = ownArchitecture() === "amd64" ? "arm64" : "amd64";
+  const subdir = FOREIGN === "arm64" ? "linux-aarch64" : "linux-64";
+  /** `e_machine` of the ELF header */
+  const machine = FOREIGN === "arm64" ? 183 : 62;
+  const packages = async (minor?: string) => {
+    const { version } = await pythonPackage();
+    return [
+      { ...emptyPython(minor ?? version), subdir },
+      { ...NATIVE, subdir },
+      { ...NATIVE, version: "9.0", subdir: subdir === "linux-64" ? "linux-aarch64" : "linux-64" },
+      TOOL,
+      TABULATE,
+    ];
+  };
+
+  it("both conda's packages and pip's are that processor's, and nothing of it runs here", async () => {
+    const room = await open(await serve(await packages()));
+    const made = await room.prepare({
+      ...asking("tool", "tabulate", "{pip: [markupsafe, tabulate, flask]}"),
+      architecture: FOREIGN,
+    });
+    expect([made.resolver, made.warnings]).toEqual(["conda", []]);
+    expect(made.condaLock).toContain(`# platform: ${subdir}`);
+    expect(made.lock).not.toContain("tabulate");
+    const names = await files(made.root);
+    const library = names.find((name) => /markupsafe\/_speedups.*\.so$/.test(name)) ?? "";
+    expect((await readFile(join(made.root, library))).readUInt16LE(18)).toBe(machine);
+    expect(names).toEqual(expect.arrayContaining(["bin/flask", "bin/tool", "lib/libnative.so.2"]));
+    expect(names.filter((name) => /pyvenv\.cfg|bin\/\.python/.test(name))).toEqual([]);
+    expect(await readlink(join(made.root, "bin", "python"))).toMatch(/^python3\.\d+$/);
+    expect(await readFile(join(made.root, "bin", "flask"), "utf8")).toMatch(/^#!\/opt\/env\/bin\/python\n/);
+    expect(names.some((name) => /flask\/__pycache__\/app\.cpython-.*\.pyc$/.test(name))).toBe(true);
+    expect(names.some((name) => /__pycache__\/tool\.cpython-.*\.pyc$/.test(name))).toBe(true);
+  });
+
+  it("pip's packages need a Python of that version here, which is said; conda's do not", async () => {
+    const room = await open(await serve(await packages("3.99.1")));
+    const made = await room.prepare({ ...asking("tool"), architecture: FOREIGN });
+    expect(made.warnings).toEqual([expect.stringMatching(/no Python 3\.99 is installed here/)]);
+    const error = await failure(room.prepare({ ...asking("tool", "{pip: [six]}"), architecture: FOREIGN }));
+    expect([error.code, error.message]).toEqual(["PythonNotAvailable", expect.stringContaining("Python 3.99")]);
   });
 });
 

@@ -13,11 +13,15 @@ export interface CondaTarget {
 const GLIBC = "2.28";
 const LINUX = "4.18";
 const SUBDIRS: Readonly<Record<string, readonly [subdir: string, archspec: string]>> = {
-  "linux-x64": ["linux-64", "x86_64"],
+  "linux-amd64": ["linux-64", "x86_64"],
   "linux-arm64": ["linux-aarch64", "aarch64"],
 };
 
-/** @param platform as Node names it: `linux`, `arm64`; undefined when conda environments are not made for it */
+/**
+ * @param platform as Node names it
+ * @param architecture as OCI names it
+ * @returns undefined when conda environments are not made for it
+ */
 export function condaTarget(platform: string, architecture: string): CondaTarget | undefined {
   const [subdir, archspec] = SUBDIRS[`${platform}-${architecture}`] ?? [];
   if (subdir === undefined || archspec === undefined) return undefined;

@@ -7,10 +7,11 @@ import { condaPackageInvalid, installFailed } from "../environment-errors.ts";
 import { publishTree, type TreeRecord } from "../environment-tree.ts";
 import { type Interpreter, minorOf } from "../python-choice.ts";
 import type { RunContext, Uv } from "../uv.ts";
-import { uvFailure } from "../uv-failure.ts";
+import { uvFailure, uvFailureContext } from "../uv-failure.ts";
 import { adoptPrefix } from "./adopt-prefix.ts";
 import type { CondaPackage } from "./conda-lock.ts";
 import type { CondaTarget } from "./conda-target.ts";
+import { foreignPython, ownPython, venvSettings } from "./pip-python.ts";
 import type { Rattler } from "./rattler.ts";
 
 export interface CondaTreeRequest {
@@ -21,6 +22,8 @@ export interface CondaTreeRequest {
   readonly workFolder: string;
   /** what lies in the tree: conda packages, or pip's packages on top of a tree of conda packages */
   readonly content: CondaContent | PipContent;
+  /** as OCI names it; undefined for this machine's */
+  readonly foreignArchitecture: string | undefined;
   readonly isolation: Isolation;
   /** of this machine: one of the same minor version compiles for everybody */
   readonly interpreters: readonly Interpreter[];
@@ -66,7 +69,12 @@ export async function makeCondaTree(request: CondaTreeRequest, context: RunConte
   if (!(await exists(python.path))) throw condaPackageInvalid("its package python has no program bin/python.");
   const trusted = request.interpreters.find(({ version }) => minorOf(version) === minorOf(record.pythonVersion));
   const problems: (string | undefined)[] = [];
-  if (trusted === undefined) problems.push(await compileIsolated(prefix, python, request, context.signal));
+  const isForeign = request.foreignArchitecture !== undefined;
+  if (trusted === undefined && isForeign) {
+    problems.push(
+      `no Python ${minorOf(record.pythonVersion)} is installed here, and the environment's own runs elsewhere.`,
+    );
+  } else if (trusted === undefined) problems.push(await compileIsolated(prefix, python, request, context.signal));
   const keepBytecode = trusted === undefined;
   const leftOut = await adoptPrefix(
     { from: prefix, to: tree, prefixInFiles: TREE_PATH_IN_IMAGES, keepBytecode },
@@ -91,10 +99,42 @@ export function interpreterIn(prefix: string, version: string, target: CondaTarg
 /** The copy is made inside the sandbox, whose user must own what uv replaces. */
 async function installPip(prefix: string, content: PipContent, request: CondaTreeRequest, context: RunContext) {
   const { uv, base, lock, options, indexDescription } = content;
-  const { isolation, workFolder, record, target } = request;
+  const { workFolder, record, target, foreignArchitecture, interpreters } = request;
+  const shell = (script: string, ...args: readonly string[]) =>
+    runShell(script, [base, prefix, ...args], { ...request, prefix, base }, context.signal);
+  await shell('cp -R -P "$1/." "$2/"');
+  const foreign =
+    foreignArchitecture === undefined
+      ? undefined
+      : foreignPython(prefix, record.pythonVersion, foreignArchitecture, interpreters);
+  const python = foreign ?? ownPython(interpreterIn(prefix, record.pythonVersion, target));
+  if (foreign !== undefined) {
+    const lend = 'cd "$2" && mv bin/python bin/.python && ln -s "$3" bin/python && printf %s "$4" > pyvenv.cfg';
+    await shell(lend, foreign.host.path, venvSettings(foreign.host));
+  }
+  const { interpreter, readable } = python;
+  const result = await uv.runIsolated(
+    [
+      ...["pip", "install", "--python", interpreter.path, "--break-system-packages", "--no-deps"],
+      ...["--require-hashes", ...python.arguments, ...options, "--requirement", "-"],
+    ],
+    lock,
+    { cache: "builds", interpreter, readable, home: join(workFolder, "home"), writable: [prefix] },
+    context,
+  );
+  if (!result.ok) throw uvFailure(result.output, uvFailureContext(interpreter, indexDescription));
+  if (foreign !== undefined) await shell('cd "$2" && rm pyvenv.cfg && mv -f bin/.python bin/python');
+}
+
+async function runShell(
+  script: string,
+  args: readonly string[],
+  { isolation, workFolder, prefix, base }: CondaTreeRequest & { readonly prefix: string; readonly base: string },
+  signal: AbortSignal,
+): Promise<void> {
   const home = join(workFolder, "home");
-  const copy = await isolation.wrap({
-    command: ["/bin/sh", "-c", 'umask 022 && exec cp -R -P "$1/." "$2/"', "sh", base, prefix],
+  const command = await isolation.wrap({
+    command: ["/bin/sh", "-c", `umask 022 && ${script}`, "sh", ...args],
     env: { ...SAFE_ENV },
     owner: "package builds",
     readable: [base],
@@ -102,20 +142,9 @@ async function installPip(prefix: string, content: PipContent, request: CondaTre
     workingFolder: "/",
     home,
   });
-  const copied = await runCommand(copy, { env: SAFE_ENV, cwd: "/", signal: context.signal });
+  const { exitCode, tail } = await runCommand(command, { env: SAFE_ENV, cwd: "/", signal });
   await isolation.discardHome(home);
-  if (copied.exitCode !== 0) throw installFailed(copied.tail.slice(-3).join(" "));
-  const interpreter = interpreterIn(prefix, record.pythonVersion, target);
-  const result = await uv.runIsolated(
-    [
-      ...["pip", "install", "--python", interpreter.path, "--break-system-packages", "--no-deps"],
-      ...["--require-hashes", ...options, "--requirement", "-"],
-    ],
-    lock,
-    { cache: "builds", interpreter, home, writable: [prefix] },
-    context,
-  );
-  if (!result.ok) throw uvFailure(result.output, { pythonVersion: record.pythonVersion, indexDescription });
+  if (exitCode !== 0) throw installFailed(tail.slice(-3).join(" "));
 }
 
 async function compileIsolated(

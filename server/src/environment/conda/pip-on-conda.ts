@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { formatLock, parseLock } from "../lock.ts";
-import type { Interpreter } from "../python-choice.ts";
 import type { RunContext, Uv } from "../uv.ts";
-import { uvFailure } from "../uv-failure.ts";
+import { uvFailure, uvFailureContext } from "../uv-failure.ts";
+import type { PipPython } from "./pip-python.ts";
 
 export interface PipPlanRequest {
   /** PEP 508 */
   readonly requirements: readonly string[];
   readonly options: readonly string[];
-  /** the Python of an environment of conda packages; what they provide counts as installed */
-  readonly interpreter: Interpreter;
+  /** sees the environment of conda packages; what they provide counts as installed */
+  readonly python: PipPython;
   readonly workFolder: string;
   readonly indexDescription: string;
 }
@@ -22,14 +22,16 @@ export interface PipPlanRequest {
  * @throws {AppError} EnvironmentUnsolvable, EnvironmentIndexUnreachable, PackageBuildFailed
  */
 export async function planPip(uv: Uv, request: PipPlanRequest, context: RunContext): Promise<string> {
-  const { interpreter, options, requirements, workFolder, indexDescription } = request;
-  const isolated = { cache: "metadata", interpreter, home: join(workFolder, "home"), writable: [] } as const;
+  const { options, requirements, workFolder, indexDescription } = request;
+  const { interpreter, readable, arguments: platform } = request.python;
+  const isolated = { cache: "metadata", interpreter, readable, home: join(workFolder, "home"), writable: [] } as const;
   const failure = (output: readonly string[]) =>
-    uvFailure(output, { pythonVersion: interpreter.version, indexDescription, remark: " beside the conda packages" });
+    uvFailure(output, { ...uvFailureContext(interpreter, indexDescription), remark: " beside the conda packages" });
   const quiet: RunContext = { signal: context.signal, say() {} };
   const plan = await uv.runIsolated(
     [
-      ...["pip", "install", "--dry-run", "--python", interpreter.path, "--break-system-packages", ...options],
+      ...["pip", "install", "--dry-run", "--python", interpreter.path, "--break-system-packages"],
+      ...[...platform, ...options],
       ...["--requirement", "-"],
     ],
     lines(requirements),
@@ -46,7 +48,7 @@ export async function planPip(uv: Uv, request: PipPlanRequest, context: RunConte
   const compiled = await uv.runIsolated(
     [
       ...["pip", "compile", "--python", interpreter.path, "--no-deps", "--generate-hashes", "--no-header"],
-      ...["--no-annotate", ...options, "-"],
+      ...["--no-annotate", ...platform, ...options, "-"],
     ],
     lines(pinned),
     isolated,

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { ownArchitecture } from "../../platform/architecture.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Isolation } from "../../platform/sandbox.ts";
 import { TREE_PATH_IN_IMAGES } from "../bytecode.ts";
@@ -24,6 +25,7 @@ import { type CondaPackage, formatCondaLock } from "./conda-lock.ts";
 import type { CondaTarget } from "./conda-target.ts";
 import { type CondaTreeRequest, interpreterIn, makeCondaTree } from "./conda-tree.ts";
 import { planPip } from "./pip-on-conda.ts";
+import { foreignPython, lookInto, ownPython } from "./pip-python.ts";
 import type { Rattler } from "./rattler.ts";
 
 export interface CondaRequest {
@@ -159,12 +161,20 @@ export function createCondaEnvironments(deps: CondaDependencies) {
   ): Promise<string> {
     if (requirements.length === 0) return "";
     const root = treeOf(condaEnvironmentId(formatCondaLock(wanted.target.subdir, conda), ""));
-    const interpreter = interpreterIn(root, pythonOf(conda), wanted.target);
     const indexDescription = describeIndexSettings(wanted.settings);
     const uv = await wanted.uv();
-    return workFolders.use((workFolder) =>
-      planPip(uv, { requirements, options, interpreter, workFolder, indexDescription }, context),
-    );
+    const architecture = foreignArchitecture(wanted.request);
+    return workFolders.use(async (workFolder) => {
+      const plan = { requirements, options, workFolder, indexDescription };
+      if (architecture === undefined) {
+        const python = ownPython(interpreterIn(root, pythonOf(conda), wanted.target));
+        return planPip(uv, { ...plan, python }, context);
+      }
+      const folder = join(workFolder, "python");
+      const python = foreignPython(folder, pythonOf(conda), architecture, wanted.interpreters);
+      await lookInto(root, folder, python);
+      return planPip(uv, { ...plan, python: { ...python, readable: [...python.readable, root] } }, context);
+    });
   }
 
   /** The tree of the conda packages alone, which other pip sections are put on, too. */
@@ -182,7 +192,7 @@ export function createCondaEnvironments(deps: CondaDependencies) {
     id: string,
     content: CondaTreeRequest["content"],
     record: TreeRecord,
-    { target, interpreters }: CondaRequest,
+    { target, interpreters, request }: CondaRequest,
     context: RunContext,
   ): Promise<readonly string[]> {
     const reachable = isolation.kind === "user" ? join(folder, "tools") : cacheFolder;
@@ -192,6 +202,7 @@ export function createCondaEnvironments(deps: CondaDependencies) {
       makeCondaTree(
         {
           ...{ record, target, content, isolation, interpreters, workFolder, ownBytecodeCache },
+          foreignArchitecture: foreignArchitecture(request),
           destination: treeOf(id),
           bytecodeCache: join(cacheFolder, "bytecode"),
         },
@@ -201,6 +212,10 @@ export function createCondaEnvironments(deps: CondaDependencies) {
   }
 
   return { decided, leaveToPypi, prepare };
+}
+
+function foreignArchitecture({ architecture }: EnvironmentRequest): string | undefined {
+  return architecture === ownArchitecture() ? undefined : architecture;
 }
 
 function keyOf({ spec, channels, target, request, settings }: CondaRequest): string {

@@ -66,7 +66,7 @@ it("solves for another processor than this machine's", async () => {
   expect(await solve("linux", "arm64", "pure", "python")).toEqual([
     ...["linux-aarch64 native 1.0", "noarch pure 1.0", "linux-aarch64 python 3.11.8"],
   ]);
-  expect(await solve("linux", "x64", "pure", "python")).toEqual([
+  expect(await solve("linux", "amd64", "pure", "python")).toEqual([
     ...["linux-64 native 2.0", "noarch pure 1.0", "linux-64 python 3.11.9"],
   ]);
 });
@@ -74,7 +74,7 @@ it("solves for another processor than this machine's", async () => {
 it.each(["modern", "graphics"])(
   "takes for granted what the target has, not what this machine has: %s",
   async (name) => {
-    const error = await solve("linux", "x64", name).catch((reason: AppError) => reason);
+    const error = await solve("linux", "amd64", name).catch((reason: AppError) => reason);
     expect(error).toMatchObject({
       code: "EnvironmentUnsolvable",
       message: expect.stringMatching(/__glibc >=2\.40|__cuda/),
@@ -83,7 +83,7 @@ it.each(["modern", "graphics"])(
 );
 
 it("refuses what conda cannot read, as a mistake in the file", async () => {
-  const error = await solve("linux", "x64", "native >=1|0.9").catch((reason: AppError) => reason);
+  const error = await solve("linux", "amd64", "native >=1|0.9").catch((reason: AppError) => reason);
   expect(error).toMatchObject({ code: "CondaFileInvalid", message: expect.stringContaining("0.9") });
 });
 
