@@ -13,7 +13,7 @@ const base = (digest: string, ...packages: ReturnType<typeof deb>[]) => ({
 const contents = (change: Partial<ImageContents> = {}): ImageContents => ({
   ...{ imageId: "digits:1", digest: "sha256:1", runtime: "python", driver: "score.py", architecture: "amd64" },
   ...{ python: "3.11.2", base: null, layers: [], environment: null, models: [], code: [], proofs: [] },
-  environmentVariables: {},
+  ...{ environmentVariables: {}, configuration: { variables: {}, settings: {} } },
   ...change,
 });
 
@@ -44,6 +44,17 @@ describe("two images", () => {
     expect(settings).toEqual([
       { name: "programs of Slipway", from: `sha256:${"b".repeat(12)}`, to: `sha256:${"c".repeat(12)}` },
     ]);
+  });
+
+  it("differ in what they set, wherever it was said, but for the folder of the models", () => {
+    const started = (user: string, variables: Record<string, string>) =>
+      contents({ configuration: { variables, settings: { user, "working folder": "/app" } } });
+    const older = started("1000", { PATH: "/bin", AZUREML_MODEL_DIR: "/a/1" });
+    const newer = started("1001", { PATH: "/usr/bin", AZUREML_MODEL_DIR: "/a/2" });
+    expect(compareImages(older, newer)).toMatchObject({
+      environmentVariables: [{ name: "PATH", from: "/bin", to: "/usr/bin" }],
+      settings: [{ name: "user", from: "1000", to: "1001" }],
+    });
   });
 
   it("count a layer that is there twice once, as a machine pulls it once", () => {

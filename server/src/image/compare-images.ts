@@ -13,7 +13,7 @@ export interface ImageComparison {
   /** of the user's files; the values are digests */
   readonly code: readonly Change[];
   readonly environmentVariables: readonly Change[];
-  /** base, Python, architecture, driver, runtime, the layers with Slipway's own programs */
+  /** base, Python, architecture, driver, runtime, user, ports, labels, the layers with Slipway's own programs */
   readonly settings: readonly Change[];
 }
 
@@ -45,7 +45,7 @@ export function compareImages(from: ImageContents, to: ImageContents): ImageComp
     basePackages: changes(from, to, ({ base }) => base?.contents.packages.map(({ name, version }) => [name, version])),
     models: changes(from, to, ({ models }) => models.map(({ name, version }) => [name, String(version)])),
     code: changes(from, to, ({ code }) => code.map(({ path, digest }) => [path, digest])),
-    environmentVariables: changes(from, to, ({ environmentVariables }) => Object.entries(environmentVariables)),
+    environmentVariables: changes(from, to, variablesOf),
     settings: changes(from, to, settingsOf),
   };
 }
@@ -54,12 +54,18 @@ function compared({ imageId, digest, layers }: ImageContents): ComparedImage {
   return { imageId, digest, sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
 }
 
+/** All that are set in it, but the one that only says again which models there are. */
+function variablesOf({ configuration }: ImageContents): [string, string][] {
+  return Object.entries(configuration.variables).filter(([name]) => name !== "AZUREML_MODEL_DIR");
+}
+
 function settingsOf(contents: ImageContents): [string, string][] {
   const { base, python, architecture, driver, runtime, layers } = contents;
   const programs = layers.filter((layer) => layer.kind === "runtime").map((layer) => layer.digest.slice(0, 19));
   const settings: Record<string, string | null> = {
     base: base && `${base.reference}@${base.digest}`,
     ...{ python, architecture, driver, runtime },
+    ...contents.configuration.settings,
     "programs of Slipway": programs.length === 0 ? null : programs.join(" "),
   };
   return Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== null);

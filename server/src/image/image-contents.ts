@@ -41,7 +41,9 @@ export interface ImageContents {
   }[];
   /** the user's files, sorted by path */
   readonly code: readonly CodeFile[];
+  /** those of the request; all that are set are in `configuration` */
   readonly environmentVariables: Readonly<Record<string, string>>;
+  readonly configuration: StoredManifest["configuration"];
   readonly proofs: readonly ImageProof[];
 }
 
@@ -93,6 +95,7 @@ export async function contentsOf(
     })),
     code: plan.runtime === "python" ? await codeOf((await deps.folders.layOut(plan, signal)).root) : [],
     environmentVariables: image.environmentVariables,
+    configuration: manifest.configuration,
     proofs: await deps.proofs.list(image),
   };
 }

@@ -36,6 +36,7 @@ export function provenanceOf(
           driver: plan.driver,
           condaFile: plan.condaFile,
           pipRequirements: plan.pipRequirements,
+          dockerSteps: plan.steps ?? null,
           environmentVariables: image.environmentVariables,
           base: base?.reference ?? null,
         },

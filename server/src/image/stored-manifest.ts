@@ -8,6 +8,12 @@ export interface StoredManifest {
   readonly descriptor: Descriptor;
   /** as OCI names it: `amd64`, `arm64` */
   readonly architecture: string;
+  /** how it is started: whatever came from the base, from the user and from Slipway */
+  readonly configuration: {
+    readonly variables: Readonly<Record<string, string>>;
+    /** user, working folder, ports and labels, in words */
+    readonly settings: Readonly<Record<string, string>>;
+  };
   /** lowest first */
   readonly layers: readonly StoredLayer[];
   readonly base: { readonly reference: string; readonly digest: string } | null;
@@ -48,6 +54,7 @@ export async function readStoredManifest(
   return {
     descriptor: manifest.descriptor,
     architecture: config.document.architecture,
+    configuration: configurationIn(config.document.config ?? {}),
     layers: layers.map((layer) => ({
       kind: layer.annotations?.["dev.slipway.layer"] ?? "unknown",
       title: layer.annotations?.["org.opencontainers.image.title"] ?? "",
@@ -58,8 +65,38 @@ export async function readStoredManifest(
   };
 }
 
+/** OCI image specification, "Image configuration" */
 interface Config {
   readonly architecture: string;
+  readonly config?: Execution;
+}
+
+interface Execution {
+  readonly Env?: readonly string[] | null;
+  readonly User?: string;
+  readonly WorkingDir?: string;
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
+  readonly Labels?: Annotations | null;
+}
+
+function configurationIn({ Env, User, WorkingDir, ExposedPorts, Labels }: Execution): StoredManifest["configuration"] {
+  const variables = (Env ?? []).map(
+    (text) => [text.split("=", 1)[0] ?? "", text.slice(text.indexOf("=") + 1)] as const,
+  );
+  const labels = Object.entries(Labels ?? {})
+    // They say again what the manifest says.
+    .filter(([name]) => !name.startsWith("org.opencontainers.image."))
+    .map(([name, value]) => [`label ${name}`, value] as const);
+  const said = [
+    ["user", User ?? ""],
+    ["working folder", WorkingDir ?? ""],
+    ["ports", Object.keys(ExposedPorts ?? {}).join(" ")],
+    ...labels,
+  ] as const;
+  return {
+    variables: Object.fromEntries(variables),
+    settings: Object.fromEntries(said.filter(([, value]) => value !== "")),
+  };
 }
 
 async function readJson<T>(content: Awaited<ReturnType<Registry["findBlob"]>>) {
