@@ -69,7 +69,7 @@ export const condaChannelUnreachable = (cause: string) =>
   new AppError({
     code: "CondaChannelUnreachable",
     kind: "unavailable",
-    message: `A conda channel stopped answering: ${cause} Check the network (HTTPS_PROXY), or name a mirror with --conda-channel-alias or --conda-channel-mirror, and create the image again.`,
+    message: `A conda channel does not answer: ${cause} Check the network (HTTPS_PROXY), or name a mirror with --conda-channel-alias or --conda-channel-mirror, and create the image again.`,
   });
 
 export const condaChannelInvalid = (problem: string) =>

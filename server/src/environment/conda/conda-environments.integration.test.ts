@@ -243,6 +243,10 @@ describe("which way", () => {
     const quiet = { signal: new AbortController().signal, say() {} };
     const again = await room.reopen().prepare({ ...asking("tabulate"), resolver: "pypi" }, quiet);
     expect([again.resolver, again.id, again.reused]).toEqual(["pypi", made.id, true]);
+    channel.intercept((_, response) => response.destroy() !== undefined);
+    const byConda = await failure(room.reopen().prepare({ ...asking("tabulate"), resolver: "conda" }, quiet));
+    expect([byConda.code, byConda.kind]).toEqual(["CondaChannelUnreachable", "unavailable"]);
+    expect(byConda.message).toContain(channel.address);
   });
 
   it("waits three seconds for a channel that hangs, once, and not at all for what is known", async () => {

@@ -5,7 +5,12 @@ import { AppError } from "../../platform/errors.ts";
 import type { Isolation } from "../../platform/sandbox.ts";
 import { TREE_PATH_IN_IMAGES } from "../bytecode.ts";
 import type { EnvironmentRequest, EnvironmentResolver, PreparedEnvironment } from "../environment.ts";
-import { condaFileInvalid, condaPythonNotAvailable, pythonNotAvailable } from "../environment-errors.ts";
+import {
+  condaChannelUnreachable,
+  condaFileInvalid,
+  condaPythonNotAvailable,
+  pythonNotAvailable,
+} from "../environment-errors.ts";
 import { condaEnvironmentId, condaResolutionKey } from "../environment-key.ts";
 import { asksForPythonAlone, type EnvironmentSpec } from "../environment-spec.ts";
 import { readTree, type TreeRecord } from "../environment-tree.ts";
@@ -89,16 +94,8 @@ export function createCondaEnvironments(deps: CondaDependencies) {
     const there = (await readTree(root)) !== undefined;
     const problems = there ? [] : await base(wanted, conda, context);
     if (!there && lock !== "") {
-      const content = {
-        ...({
-          kind: "pip",
-          uv: await wanted.uv(),
-          base: treeOf(condaEnvironmentId(condaLock, "")),
-          lock,
-          options,
-        } as const),
-        indexDescription: describeIndexSettings(wanted.settings),
-      };
+      const on = { kind: "pip", uv: await wanted.uv(), base: treeOf(condaEnvironmentId(condaLock, "")) } as const;
+      const content = { ...on, lock, options, indexDescription: describeIndexSettings(wanted.settings) };
       problems.push(...(await make(id, content, { ...recordOf(id, conda, wanted), lock }, wanted, context)));
     }
     const warnings = [
@@ -125,6 +122,7 @@ export function createCondaEnvironments(deps: CondaDependencies) {
     const { spec, channels, request } = wanted;
     const rattler = await wanted.rattler();
     const { answering, silent } = await wanted.reach();
+    if (answering.length === 0) throw condaChannelUnreachable(`${silent.join(", ")}.`);
     const asked = { ...channels, addresses: channels.addresses.filter((address) => answering.includes(address)) };
     context.say(`Asking conda channels: ${asked.addresses.join(", ")}`);
     const conda = await workFolders
