@@ -1,6 +1,7 @@
 import type { AppFolders } from "./app-folder.ts";
 import { codeFiles } from "./app-folder.ts";
 import { borrowsInterpreter, configurationMembers, imageDescription } from "./configuration-layer.ts";
+import { stepsOf } from "./docker-steps.ts";
 import { NO_BASE, runDockerSteps } from "./docker-steps-config.ts";
 import { copiedFiles } from "./docker-steps-copy.ts";
 import type { Standing } from "./find-base.ts";
@@ -37,10 +38,11 @@ export async function assembleLayers(
     ...runtimes.map(({ title, tree }) => runtimeLayer(deps, title, tree, signal)),
   ]);
   const layers: ImageLayer[] = [...(base === null ? [] : baseLayers(base)), ...programs, ...environments];
-  if (plan.steps) {
+  const steps = stepsOf(plan);
+  if (steps !== null) {
     const { root } = await deps.folders.layOut(plan, signal);
     const files = plan.runtime === "python" ? await codeFiles(root) : [];
-    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, plan.steps).copies, files, base?.links ?? {});
+    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, steps).copies, files, base?.links ?? {});
     if (copied.length > 0) layers.push(await copiedLayer(deps, { root, key: deps.folders.key(plan) }, copied, signal));
   }
   for (const model of plan.models) layers.push(await modelLayer(deps, model, signal));

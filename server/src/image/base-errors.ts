@@ -15,10 +15,3 @@ export const baseWithoutPython = (reference: string, minor: string, found: reado
     kind: "invalid",
     message: `The base image ${shown(reference)} has no Python ${minor}${found.length === 0 ? "" : ` (it has ${found.join(", ")})`} in usr/bin, usr/local/bin or opt/*/bin. Choose a base with Python ${minor}, or ask for another Python in the conda file.`,
   });
-
-export const baseNotLooked = (reference: string, minutes: number, why: string) =>
-  new AppError({
-    code: "BaseNotFound",
-    kind: "notFound",
-    message: `The base image ${shown(reference)} could not be had some minutes ago (${why}); it is looked for again ${minutes} minutes after that.`,
-  });

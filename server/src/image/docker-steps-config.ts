@@ -76,8 +76,8 @@ export function runDockerSteps(
 }
 
 /** What ENV sets, for a process of this machine: without the base's own variables, and the machine's PATH stays. */
-export function stepVariables(steps: DockerSteps | null | undefined): Readonly<Record<string, string>> {
-  if (!steps) return {};
+export function stepVariables(steps: DockerSteps | null): Readonly<Record<string, string>> {
+  if (steps === null) return {};
   const { PATH: _path, ...variables } = runDockerSteps(NO_BASE, steps).config.env;
   return variables;
 }

@@ -1,5 +1,6 @@
 import { dockerStepInvalid, dockerStepUnsupported, runStepNeedsEngine } from "./docker-steps-errors.ts";
 import { readWords, type Word } from "./docker-steps-words.ts";
+import type { ImagePlan } from "./image.ts";
 
 /** One step that needs no engine; its words are read, variables in them have no value yet. */
 export type DockerStep = { readonly line: number } & (
@@ -40,6 +41,11 @@ export function parseDockerSteps(text: string): DockerSteps {
     }
   }
   return { from, steps };
+}
+
+/** The steps of a planned image; null without any. */
+export function stepsOf({ dockerSteps }: Pick<ImagePlan, "dockerSteps">): DockerSteps | null {
+  return dockerSteps ? parseDockerSteps(dockerSteps) : null;
 }
 
 interface Instruction {

@@ -1,6 +1,7 @@
 import { AppError } from "../platform/errors.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import type { BaseResolver, ResolvedBase } from "./base-image.ts";
+import { stepsOf } from "./docker-steps.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import type { RuntimeTree, RuntimeTrees } from "./runtime-tree.ts";
 
@@ -35,7 +36,7 @@ export async function findBase(
   { image, plan, architecture, pythonVersion, refresh }: BaseQuestion,
   context: RunContext,
 ): Promise<Standing | { readonly missing: string }> {
-  const baseImage = plan.steps?.from ?? image.targetRuntime.properties.baseImage;
+  const baseImage = stepsOf(plan)?.from ?? image.targetRuntime.properties.baseImage;
   try {
     const base = await deps.bases.resolve({
       workspaceId: image.workspaceId,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { EnvironmentService } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 import type { AppFolders } from "./app-folder.ts";
+import { stepsOf } from "./docker-steps.ts";
 import { stepVariables } from "./docker-steps-config.ts";
 import { type BuiltImage, type Image, modelFolder } from "./image.ts";
 import { imageVariables } from "./image-settings.ts";
@@ -29,7 +30,7 @@ export async function bundleOf(
     appRoot: root,
     ...(plan.driver === null ? {} : { entryScript: plan.driver }),
     ...(environmentRoot === null ? {} : { environmentRoot }),
-    environmentVariables: { ...stepVariables(plan.steps), ...imageVariables(image, plan, root) },
+    environmentVariables: { ...stepVariables(stepsOf(plan)), ...imageVariables(image, plan, root) },
     models: plan.models.map((model) => ({
       id: model.id,
       name: model.name,

@@ -1,6 +1,6 @@
 import type { Artifact, ArtifactReader } from "../artifact/index.ts";
 import type { Model, ModelReader } from "../model/index.ts";
-import { type DockerSteps, parseDockerSteps } from "./docker-steps.ts";
+import { parseDockerSteps } from "./docker-steps.ts";
 import {
   type Image,
   type ImageAsset,
@@ -54,20 +54,22 @@ export async function planImage(readers: InputReaders, image: Image): Promise<Im
     driver: driverPath(image, code),
     condaFile: image.condaFile ?? (await text(condaEnvFile)),
     pipRequirements: await text(pipRequirements),
-    steps: await readSteps(readers, image),
+    dockerSteps: await readSteps(readers, image),
   };
 }
 
-/** The Docker steps of a request, uploaded or in it. @throws {AppError} DockerStepInvalid, DockerStepUnsupported, RunStepNeedsEngine */
+/** The Docker steps of a request, uploaded or in it, checked. @throws {AppError} DockerStepInvalid, DockerStepUnsupported, RunStepNeedsEngine */
 export async function readSteps(
   { artifacts }: InputReaders,
   { workspaceId, targetRuntime }: Pick<Image, "workspaceId" | "targetRuntime">,
-): Promise<DockerSteps | null> {
+): Promise<string | null> {
   const { dockerFileUri, dockerSteps } = targetRuntime.properties;
   const isUploaded = typeof dockerFileUri === "string" && dockerFileUri !== "";
   const uploaded = isUploaded ? await artifacts.readText(workspaceId, dockerFileUri, MAX_TEXT_BYTES) : "";
   const text = typeof dockerSteps === "string" ? dockerSteps : uploaded;
-  return text.trim() === "" ? null : parseDockerSteps(text);
+  if (text.trim() === "") return null;
+  parseDockerSteps(text);
+  return text;
 }
 
 async function planModel(reader: ModelReader, model: Model): Promise<PlannedModel> {

@@ -1,5 +1,6 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
 import type { ResolvedBase } from "./base-image.ts";
+import { stepsOf } from "./docker-steps.ts";
 import { runDockerSteps } from "./docker-steps-config.ts";
 import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
 import { PROBE_COMMAND } from "./start-script.ts";
@@ -43,7 +44,8 @@ export function ownVariables(image: Image, plan: ImagePlan, basePath: string): R
 }
 
 export function imageSettings(image: Image, plan: ImagePlan, base: ResolvedBase): ImageSettings {
-  const { config } = plan.steps ? runDockerSteps(base.config, plan.steps) : base;
+  const steps = stepsOf(plan);
+  const { config } = steps === null ? base : runDockerSteps(base.config, steps);
   return {
     env: { ...config.env, ...ownVariables(image, plan, config.env.PATH ?? PATH) },
     user: isRoot(config.user) ? USER : config.user,

@@ -1,7 +1,6 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
+import type { RemoteCredentials } from "../registry/remote/index.ts";
 import type { ImageBundle } from "../target/target.ts";
-import type { RegistryCredentials } from "./base-image.ts";
-import type { DockerSteps } from "./docker-steps.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
 
@@ -72,7 +71,7 @@ export interface ImageRequest {
   readonly condaFile?: string;
   readonly environmentVariables?: Readonly<Record<string, string>>;
   /** for the registry of the base that `targetRuntime` names; secret */
-  readonly baseCredentials?: RegistryCredentials;
+  readonly baseCredentials?: RemoteCredentials;
 }
 
 /**
@@ -87,8 +86,8 @@ export interface ImagePlan {
   readonly driver: string | null;
   readonly condaFile: string | null;
   readonly pipRequirements: string | null;
-  /** Docker steps upon the base; absent in plans of older versions */
-  readonly steps?: DockerSteps | null;
+  /** Docker steps upon the base, checked; absent in plans of older versions */
+  readonly dockerSteps?: string | null;
 }
 
 export interface PlannedFile {
@@ -121,6 +120,8 @@ export interface BuiltImage {
   readonly environmentRequest: EnvironmentRequest | null;
   /** digest of the stored lock: exact versions with hashes */
   readonly lockDigest: string | null;
+  /** what the build wrote beside the image; absent in images of older releases */
+  readonly proofs?: readonly ImageProof[];
   /** as OCI names it: `amd64`, `arm64` */
   readonly architecture: string;
   readonly base: BuiltBase | null;

@@ -36,7 +36,7 @@ export function provenanceOf(
           driver: plan.driver,
           condaFile: plan.condaFile,
           pipRequirements: plan.pipRequirements,
-          dockerSteps: plan.steps ?? null,
+          dockerSteps: plan.dockerSteps ?? null,
           environmentVariables: image.environmentVariables,
           base: base?.reference ?? null,
         },

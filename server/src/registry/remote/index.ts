@@ -9,6 +9,8 @@ export {
 } from "./image-document.ts";
 export { type ImageReference, imageName, inRegistry, parseImageReference, referenceTarget } from "./image-reference.ts";
 export { readLayerMembers } from "./layer-members.ts";
+export type { ImagePush } from "./push-image.ts";
+export type { PushedContent } from "./pushed-content.ts";
 export type { RemoteCredentials } from "./registry-token.ts";
 export { layerInvalid, manifestInvalid, platformNotOffered, remoteImageNotFound } from "./remote-errors.ts";
 export {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { AppError } from "../../platform/errors.ts";
 import { pause } from "../../platform/pause.ts";
 import { discard } from "./http-exchange.ts";
-import { type PushedContent, reasonOf } from "./push-image.ts";
+import { type PushedContent, reasonOf } from "./pushed-content.ts";
 import type { RegistrySession } from "./registry-session.ts";
 import { connectionBroken, pushRefused, registryFailed } from "./remote-errors.ts";
 

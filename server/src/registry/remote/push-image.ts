@@ -1,15 +1,9 @@
-import { text } from "node:stream/consumers";
-import type { Descriptor } from "../registry.ts";
 import { discard } from "./http-exchange.ts";
 import { type ImageReference, imageName, referenceTarget } from "./image-reference.ts";
 import { pushBlob } from "./push-blob.ts";
+import { type PushedContent, reasonOf } from "./pushed-content.ts";
 import type { RegistrySession } from "./registry-session.ts";
 import { pushRefused } from "./remote-errors.ts";
-
-/** Something to be pushed; `read` takes a range whose both ends are counted in. */
-export interface PushedContent extends Descriptor {
-  read(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
-}
 
 export interface ImagePush {
   /** @returns whether it had to be sent: false when the registry had it already. @throws {AppError} PushRefused, ConnectionBroken … */
@@ -39,11 +33,4 @@ export function createPush(session: RegistrySession, reference: ImageReference):
       }
     },
   };
-}
-
-/** What the registry says, in short: `{"errors": [{"code", "message"}]}` as a rule. */
-export async function reasonOf(answer: Parameters<typeof text>[0] & { readonly statusCode?: number | undefined }) {
-  const body = await text(answer).catch(() => "");
-  const plain = body.replaceAll(/[^\x20-\x7e]/g, " ").slice(0, 300);
-  return `${answer.statusCode}${plain === "" ? "" : ` ${plain}`}`;
 }

@@ -11,7 +11,7 @@ import type { BlobStore } from "../../platform/blob-store/blob-store.ts";
 import { openFileBlobStore } from "../../platform/blob-store/file-blob-store.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { parseImageReference } from "./image-reference.ts";
-import type { PushedContent } from "./push-image.ts";
+import type { PushedContent } from "./pushed-content.ts";
 import { createRemoteRegistries, type RemoteRegistryOptions } from "./remote-registry.ts";
 import { type DebianRegistry, startDebianRegistry } from "./test/debian-registry.ts";
 import { sha256 } from "./test/scripted-registry.ts";
