@@ -10,6 +10,7 @@ import { ensureInferenceClients } from "./inference-clients.js";
 
 const missing = ensureDebianPackages([
   { name: "bubblewrap", program: "bwrap", why: "services' code is tested inside its sandbox" },
+  { name: "faketime", program: "faketime", why: "clocks are set forward and back under the gateway" },
   { name: "prometheus", program: "prometheus", why: "a real Prometheus reads the gateway's metrics" },
   {
     name: "docker-registry",

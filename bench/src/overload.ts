@@ -47,7 +47,7 @@ one worker; the load comes from the other one. The other server starts anew each
 One service refuses requests that waited ${SHORT_WAIT_MS} ms, one has the settings that a container instance has if nothing is said: a request may
 wait a minute, and the queue is full at 1,600.
 
-3 rounds of 20 s each, about 5 minutes. --quick: 1 round of 4 s each, about 40 seconds.`,
+3 rounds of 15 s each, about 4 minutes. --quick: 1 round of 4 s each, about 40 seconds.`,
   metrics: [
     { title: "goodput %", decimals: 1 },
     { title: "answered in 1 s %", decimals: 1 },
@@ -67,7 +67,7 @@ wait a minute, and the queue is full at 1,600.
       { name: "util-linux", program: "taskset", why: "it keeps load and servers on cores of their own" },
     ]);
     if (programs.length > 0) throw new Error(`Not installed: ${programs.join(", ")}.`);
-    const [rounds, seconds, capacitySeconds] = context.quick ? [1, 4, 2] : [3, 20, 4];
+    const [rounds, seconds, capacitySeconds] = context.quick ? [1, 4, 2] : [3, 15, 3];
     const cores = twoCores();
     context.resources.defer(() => pinSelf(cores.all));
     pinSelf(cores.server);

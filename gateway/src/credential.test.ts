@@ -1,7 +1,8 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { authorizeFor } from "./credential.ts";
 import { codeOf, GatewayFixture, keyHash } from "./test/gateway-fixture.ts";
+import { signedToken } from "./test/signed-token.ts";
 
 const PATH = "/api/v1/service/digits";
 const SCORE = `${PATH}/score`;
@@ -61,15 +62,15 @@ test("a token opens only the service it was made for, until it expires", async (
     return answer.status === 200 ? "opens" : `${answer.status} ${JSON.parse(answer.text).error.message}`;
   };
 
-  expect(await outcome(jwt(ours.privateKey, good))).toBe("opens");
-  expect(await outcome(jwt(ours.privateKey, { ...good, exp: now - 1 }))).toMatch(/^401 .*it has expired/);
-  expect(await outcome(jwt(ours.privateKey, { ...good, exp: undefined }))).toMatch(/^401 .*it has expired/);
-  expect(await outcome(jwt(ours.privateKey, { ...good, nbf: now + 50 }))).toMatch(/^401 .*not valid yet/);
-  expect(await outcome(jwt(ours.privateKey, { ...good, aud: `${PATH}2` }))).toMatch(/^401 .*another service/);
-  expect(await outcome(jwt(ours.privateKey, { ...good, iss: "else" }))).toMatch(/^401 .*another issuer/);
-  expect(await outcome(jwt(theirs.privateKey, good))).toMatch(/^401 .*signature is wrong/);
-  expect(await outcome(jwt(ours.privateKey, good, "none"))).toMatch(/^401 .*not signed with ES256/);
-  expect(await outcome(jwt(ours.privateKey, good).replace(/[^.]*$/, ""))).toMatch(/^401 .*signature is wrong/);
+  expect(await outcome(signedToken(ours.privateKey, good))).toBe("opens");
+  expect(await outcome(signedToken(ours.privateKey, { ...good, exp: now - 1 }))).toMatch(/^401 .*it has expired/);
+  expect(await outcome(signedToken(ours.privateKey, { ...good, exp: undefined }))).toMatch(/^401 .*it has expired/);
+  expect(await outcome(signedToken(ours.privateKey, { ...good, nbf: now + 50 }))).toMatch(/^401 .*not valid yet/);
+  expect(await outcome(signedToken(ours.privateKey, { ...good, aud: `${PATH}2` }))).toMatch(/^401 .*another service/);
+  expect(await outcome(signedToken(ours.privateKey, { ...good, iss: "else" }))).toMatch(/^401 .*another issuer/);
+  expect(await outcome(signedToken(theirs.privateKey, good))).toMatch(/^401 .*signature is wrong/);
+  expect(await outcome(signedToken(ours.privateKey, good, "none"))).toMatch(/^401 .*not signed with ES256/);
+  expect(await outcome(signedToken(ours.privateKey, good).replace(/[^.]*$/, ""))).toMatch(/^401 .*signature is wrong/);
   expect(await outcome("a.b")).toMatch(/^401 .*not a JWT/);
   expect(await outcome("primary")).toMatch(/^401 .*not a JWT/);
 });
@@ -80,7 +81,7 @@ test("a remembered token is forgotten when it expires", async () => {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const route = fixture.route("digits", [scorer], { auth: "token" });
   const authorize = authorizeFor(route, pair.publicKey, false);
-  const token = `Bearer ${jwt(pair.privateKey, { iss: "slipway", aud: PATH, exp: Math.floor(Date.now() / 1000) + 1 })}`;
+  const token = `Bearer ${signedToken(pair.privateKey, { iss: "slipway", aud: PATH, exp: Math.floor(Date.now() / 1000) + 1 })}`;
 
   expect(authorize(token, "127.0.0.1")).toBeUndefined();
   expect(authorize(token, "127.0.0.1")).toBeUndefined();
@@ -101,9 +102,3 @@ test("without authentication only this machine is answered, unless the service o
     expect(answers(peer, false, true)).toBe("answered");
   }
 });
-
-function jwt(key: KeyObject, claims: Record<string, unknown>, alg = "ES256"): string {
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${encode({ alg, typ: "JWT" })}.${encode(claims)}`;
-  return `${signed}.${sign("sha256", Buffer.from(signed), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
-}

@@ -1,58 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { gatewayMain } from "./index.ts";
 import type { ScorerRequest } from "./test/framed-scorer.ts";
 import { eventually, GatewayFixture } from "./test/gateway-fixture.ts";
+import { configFile, GatewayProcess } from "./test/gateway-process.ts";
 
 const SCORE = "/api/v1/service/digits/score";
-
-/** The gateway as a process of its own. */
-class GatewayProcess implements AsyncDisposable {
-  readonly lines: Record<string, unknown>[] = [];
-  readonly exited: Promise<number | NodeJS.Signals | null>;
-  readonly #child: ChildProcess;
-
-  constructor(args: readonly string[]) {
-    const child = spawn(process.execPath, ["--conditions=slipway-source", gatewayMain, ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let text = "";
-    child.stderr.on("data", (part: Buffer) => {
-      const lines = (text + part.toString()).split("\n");
-      text = lines.pop() ?? "";
-      for (const line of lines) this.lines.push(JSON.parse(line));
-    });
-    this.exited = new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal)));
-    this.#child = child;
-  }
-
-  async ready(): Promise<number> {
-    await eventually("the gateway is ready", () => this.#readyLine() !== undefined, 15_000);
-    return Number(this.#readyLine()?.port);
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.exited;
-  }
-
-  #readyLine(): Record<string, unknown> | undefined {
-    return this.lines.find(({ message }) => message === "gateway ready");
-  }
-}
-
-function configFile(fixture: GatewayFixture, more: Record<string, unknown> = {}): string {
-  const file = join(fixture.folder, "gateway.json");
-  writeFileSync(file, JSON.stringify({ ...fixture.config, ...more }));
-  return file;
-}
 
 test("after SIGKILL the next one serves from routes.json, with no control plane", async () => {
   await using fixture = new GatewayFixture();

@@ -54,7 +54,7 @@ export class GatewayFixture implements AsyncDisposable {
     };
   }
 
-  makeCertificate(organization: string): void {
+  makeCertificate(organization: string, env: Readonly<Record<string, string>> = {}): void {
     const { certificateFile, keyFile } = this.config;
     const made = join(this.folder, "made");
     const subject = [
@@ -66,6 +66,7 @@ export class GatewayFixture implements AsyncDisposable {
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${made}.key`];
     execFileSync("openssl", ["req", "-x509", "-days", "2", ...subject, ...key, "-out", `${made}.pem`], {
       stdio: "pipe",
+      env: { ...process.env, ...env },
     });
     renameSync(`${made}.key`, keyFile);
     renameSync(`${made}.pem`, certificateFile);
