@@ -8,7 +8,8 @@ import { type AppFolders, codeFiles } from "./app-folder.ts";
 import type { BaseContents } from "./base-contents.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
 import type { BuiltImage, Image } from "./image.ts";
-import type { ImageProof, ImageProofs } from "./image-proofs.ts";
+import type { ImageProof } from "./image-proof.ts";
+import type { ImageProofs } from "./image-proofs.ts";
 import { readStoredManifest, type StoredLayer, type StoredManifest } from "./stored-manifest.ts";
 
 /** What a built image consists of, for people and for comparing two of them. */
@@ -96,7 +97,7 @@ export async function contentsOf(
     code: plan.runtime === "python" ? await codeOf((await deps.folders.layOut(plan, signal)).root) : [],
     environmentVariables: image.environmentVariables,
     configuration: manifest.configuration,
-    proofs: await deps.proofs.list(image),
+    proofs: built.proofs ?? [],
   };
 }
 
