@@ -14,6 +14,7 @@ import { architectureOf } from "./image-architecture.ts";
 import { type InputReaders, planImage } from "./image-inputs.ts";
 import type { ImageLayer, LayerDependencies } from "./image-layers.ts";
 import { writeManifest } from "./image-manifest.ts";
+import type { ImageProof } from "./image-proof.ts";
 import type { ImageProofs } from "./image-proofs.ts";
 import type { RebuildInput } from "./rebuild-image.ts";
 import type { RuntimeTrees } from "./runtime-tree.ts";
@@ -35,6 +36,7 @@ export interface BuildImageState {
   readonly missing: string;
   readonly layers: readonly ImageLayer[];
   readonly digest: string;
+  readonly proofs: readonly ImageProof[];
 }
 
 export interface BuiltEnvironment {
@@ -176,8 +178,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const { environment = null } = context.state;
           const image = await imageOf(context);
           const { digest, plan } = { digest: need(context.state, "digest"), plan: need(context.state, "plan") };
-          await deps.proofs.write(image, digest, plan, environment, context.signal);
-          return undefined;
+          return { proofs: await deps.proofs.write(image, digest, plan, environment, context.signal) };
         },
       },
       {
@@ -198,6 +199,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
               environmentId: environment?.id ?? null,
               environmentRequest: environment?.request ?? null,
               lockDigest: environment?.lockDigest ?? null,
+              proofs: need(context.state, "proofs"),
               architecture,
               base: standing && { reference: standing.base.reference, digest: standing.base.digest },
             },

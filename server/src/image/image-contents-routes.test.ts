@@ -86,6 +86,22 @@ describe("looking into images", () => {
     ]);
   });
 
+  it("serves what the build wrote, whatever others attach", async () => {
+    const image = await build("digits", ["digits:1"]);
+    const before = await get("/images/digits:1/proofs/sbom");
+    const repository = { workspaceId: room.workspace.id, name: "digits" };
+    const subject = await room.registry.findManifest(repository, image.digest ?? "");
+    if (subject === undefined) throw new Error("The image has no manifest.");
+    const mediaType = "application/vnd.cyclonedx+json";
+    for (let count = 0; count < 5; count++) {
+      const document = Buffer.from(JSON.stringify({ forged: count }));
+      await room.registry.attach(repository, subject, { artifactType: mediaType, mediaType, document });
+    }
+    expect(await room.registry.referrers(repository, subject.digest, mediaType)).toHaveLength(6);
+    expect((await get("/images/digits:1/proofs/sbom")).body).toBe(before.body);
+    expect((await contents("digits:1")).proofs).toHaveLength(2);
+  });
+
   it("says what differs between two images", async () => {
     await room.registerModel("digits", "digits.onnx", "a better graph", "Onnx");
     await build("digits", ["digits:1"], { LOG: "1", OLD: "x" });
@@ -128,7 +144,7 @@ describe("looking into images", () => {
       ["/images/no:1/contents", 404, "ImageNotFound"],
       ["/images/late:1/contents", 409, "ImageNotBuilt"],
       ["/images/late:1/comparison?to=late:1", 409, "ImageNotBuilt"],
-      ["/images/late:1/proofs/sbom", 404, "ProofNotFound"],
+      ["/images/late:1/proofs/sbom", 409, "ImageNotBuilt"],
       ["/images/late:1/proofs/signature", 400, "InvalidRequest"],
       ["/images/late:1/comparison", 400, "InvalidRequest"],
     ] as const;

@@ -6,7 +6,7 @@ import { codeFiles } from "./app-folder.ts";
 import { compareImages, type ImageComparison } from "./compare-images.ts";
 import type { BuiltImage, Image } from "./image.ts";
 import { type ContentsDependencies, contentsOf, type ImageContents } from "./image-contents.ts";
-import { codeFileNotFound, imageNotBuilt, imageNotFound } from "./image-errors.ts";
+import { codeFileNotFound, imageNotBuilt, imageNotFound, proofNotFound } from "./image-errors.ts";
 import type { ProofType } from "./image-proof.ts";
 import { createImageStore } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
@@ -72,9 +72,12 @@ export function createImageInspector<Tables extends ImageTables>(deps: ImageInsp
       return createReadStream(join(root, path));
     },
 
-    /** @throws {AppError} ImageNotFound, ProofNotFound */
+    /** @throws {AppError} ImageNotFound, ImageNotBuilt, ProofNotFound */
     async proof(workspaceId: string, id: string, type: ProofType) {
-      return deps.proofs.read(await find(workspaceId, id), type);
+      const { image, built } = await findBuilt(workspaceId, id);
+      const proof = built.proofs?.find((one) => one.type === type);
+      if (proof === undefined) throw proofNotFound(id, type);
+      return deps.proofs.read(image, proof);
     },
   };
 }

@@ -3,9 +3,16 @@ import type { EnvironmentContents } from "./environment-contents.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import type { RuntimeContents } from "./runtime-contents.ts";
 
-/** Documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
-export const proofTypes = ["lock", "sbom", "provenance"] as const;
-export type ProofType = (typeof proofTypes)[number];
+/** Kinds of documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
+export type ProofType = "lock" | "sbom" | "provenance";
+
+/** A document beside an image. */
+export interface ImageProof {
+  readonly type: ProofType;
+  readonly artifactType: string;
+  /** of the artifact's manifest */
+  readonly digest: string;
+}
 
 export interface ProofForm {
   /** how registries and their clients tell referrers apart */

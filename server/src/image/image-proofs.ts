@@ -10,7 +10,7 @@ import { createEnvironmentContentsStore } from "./environment-contents-store.ts"
 import type { EnvironmentContentsTables } from "./environment-contents-tables.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import { proofNotFound } from "./image-errors.ts";
-import { type ProofFacts, type ProofType, proofForm, proofTypes } from "./image-proof.ts";
+import { type ImageProof, type ProofFacts, type ProofType, proofForm } from "./image-proof.ts";
 import { PREDICATE_TYPE, provenanceOf } from "./provenance.ts";
 import { readRuntimeContents } from "./runtime-contents.ts";
 import { sbomOf } from "./sbom.ts";
@@ -30,17 +30,6 @@ export interface InstalledEnvironment {
   readonly root: string;
   readonly pythonVersion: string;
   readonly lockDigest: string;
-}
-
-/** Annotation that tells a document of ours from what others attach. */
-const PROOF = "dev.slipway.proof";
-
-/** A document beside an image. */
-export interface ImageProof {
-  readonly type: ProofType;
-  /** of the artifact's manifest */
-  readonly digest: string;
-  readonly artifactType: string;
 }
 
 export type ImageProofs = ReturnType<typeof createImageProofs>;
@@ -69,15 +58,13 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
     const { digest = "" } = manifest.base ?? {};
     const known = await store.findBase(digest);
     if (known !== undefined) return known;
-    const layers = await Promise.all(
-      manifest.layers
-        .filter((layer) => layer.kind === "base")
-        .map((layer) => registry.findBlob(repositoryOf(image), layer.digest)),
-    );
-    const contents = await readBaseContents(
-      layers.filter((layer) => layer !== undefined),
-      signal,
-    );
+    const layers: Content[] = [];
+    for (const layer of manifest.layers.filter(({ kind }) => kind === "base")) {
+      const content = await registry.findBlob(repositoryOf(image), layer.digest);
+      if (content === undefined) throw new Error(`The layer ${layer.digest} of ${image.id} is not in the registry.`);
+      layers.push(content);
+    }
+    const contents = await readBaseContents(layers, signal);
     await store.rememberBase(digest, contents);
     return contents;
   }
@@ -89,35 +76,22 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
     return found.flatMap((layer) => (layer?.source.type === "tree" ? [layer.source.root] : []));
   }
 
-  async function attach(image: Image, manifest: Descriptor, { type, text, annotations }: Document): Promise<void> {
-    await registry.attach(repositoryOf(image), manifest, {
-      ...proofForm(type),
-      document: Buffer.from(text),
-      annotations: { [PROOF]: type, ...annotations },
-    });
-  }
-
-  async function list(image: Image): Promise<readonly ImageProof[]> {
-    if (image.digest === null) return [];
-    const found = await registry.referrers(repositoryOf(image), image.digest);
-    return proofTypes.flatMap((type) => {
-      const { artifactType } = proofForm(type);
-      const proof = found.find((one) => one.artifactType === artifactType && one.annotations?.[PROOF] === type);
-      return proof === undefined ? [] : [{ type, artifactType, digest: proof.digest }];
-    });
+  async function attach(image: Image, subject: Descriptor, { type, text, annotations }: Document): Promise<ImageProof> {
+    const { artifactType, ...form } = proofForm(type);
+    const document = { artifactType, ...form, document: Buffer.from(text), annotations };
+    const { digest } = await registry.attach(repositoryOf(image), subject, document);
+    return { type, artifactType, digest };
   }
 
   return {
     contentsOf,
     baseContentsOf,
 
-    /** Those that Slipway wrote; what others attached is found through the registry. */
-    list,
-
     /**
      * Writes the documents and puts them beside the image. Doing it again changes nothing.
      *
      * @param digest of the image's manifest, which is in the registry
+     * @returns in the order of their types: others who may push can attach more of the same types
      */
     async write(
       image: Image,
@@ -125,7 +99,7 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
       plan: ImagePlan,
       environment: InstalledEnvironment | null,
       signal: AbortSignal,
-    ): Promise<void> {
+    ): Promise<readonly ImageProof[]> {
       const manifest = await readStoredManifest(registry, image, digest);
       const { architecture, base, descriptor, layers } = manifest;
       const lock = environment && (await readText(blobs.read(environment.lockDigest)));
@@ -137,29 +111,27 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
         runtime: await readRuntimeContents(await runtimeRoots(layers), architecture),
         slipway: deps.version,
       };
-      const documents: Document[] = [{ type: "sbom", text: await sbomOf(known) }];
-      if (lock !== null) documents.push({ type: "lock", text: lock });
-      const provenance = `${JSON.stringify(provenanceOf(known, documents.map(describe)), null, 1)}\n`;
+      const sbom: Document = { type: "sbom", text: await sbomOf(known) };
+      const made: Document[] = lock === null ? [sbom] : [{ type: "lock", text: lock }, sbom];
+      const provenance = `${JSON.stringify(provenanceOf(known, made.map(describe)), null, 1)}\n`;
       const annotations = { "in-toto.io/predicate-type": PREDICATE_TYPE };
-      await Promise.all(
-        [...documents, { type: "provenance" as const, text: provenance, annotations }].map((document) =>
-          attach(image, descriptor, document),
-        ),
-      );
+      const documents = [...made, { type: "provenance" as const, text: provenance, annotations }];
+      return Promise.all(documents.map((document) => attach(image, descriptor, document)));
     },
 
-    /** @throws {AppError} ProofNotFound */
-    async read(image: Image, type: ProofType): Promise<{ readonly mediaType: string; readonly document: string }> {
-      const proof = (await list(image)).find((one) => one.type === type);
-      if (proof === undefined) throw proofNotFound(image.id, type);
+    /** @throws {AppError} ProofNotFound: somebody deleted it */
+    async read(image: Image, proof: ImageProof): Promise<{ readonly mediaType: string; readonly document: string }> {
       const artifact = await registry.findManifest(repositoryOf(image), proof.digest);
-      const { layers } = JSON.parse(await readText(artifact?.read() ?? [])) as { readonly layers: readonly Layer[] };
+      if (artifact === undefined) throw proofNotFound(image.id, proof.type);
+      const { layers } = JSON.parse(await readText(artifact.read())) as { readonly layers: readonly Descriptor[] };
       const content = await registry.findBlob(repositoryOf(image), layers[0]?.digest ?? "");
-      if (content === undefined) throw proofNotFound(image.id, type);
-      return { mediaType: proofForm(type).mediaType, document: await readText(content.read()) };
+      if (content === undefined) throw proofNotFound(image.id, proof.type);
+      return { mediaType: proofForm(proof.type).mediaType, document: await readText(content.read()) };
     },
   };
 }
+
+type Content = NonNullable<Awaited<ReturnType<Registry["findBlob"]>>>;
 
 interface Document {
   readonly type: ProofType;
@@ -167,14 +139,10 @@ interface Document {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-interface Layer {
-  readonly digest: string;
-}
-
 function describe({ type, text }: Document): { readonly name: string; readonly digest: string } {
   return { name: proofForm(type).title, digest: `sha256:${createHash("sha256").update(text).digest("hex")}` };
 }
 
-function readText(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+function readText(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   return text(Readable.from(bytes));
 }

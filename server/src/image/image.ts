@@ -1,6 +1,7 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
 import type { RemoteCredentials } from "../registry/remote/index.ts";
 import type { ImageBundle } from "../target/target.ts";
+import type { ImageProof } from "./image-proof.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
 
