@@ -294,6 +294,20 @@ describe("process target", () => {
       expect(failed.cause?.message).toContain("no.such-name");
     }));
 
+  test("an image for another architecture is refused in words, and nothing is started", () =>
+    withWorld({}, async (world) => {
+      const { bundle, ...settings } = await world.deployment(WHO);
+      const foreign = { ...settings, bundle: { ...bundle, architecture: "s390x" } };
+      expect(await world.target.apply(foreign, context())).toMatchObject({
+        state: "failed",
+        cause: {
+          code: "ForeignArchitecture",
+          message: expect.stringMatching(/made for s390x .* which is (amd64|arm64)/),
+        },
+      });
+      expect(await world.target.observe(foreign)).toMatchObject({ state: "absent" });
+    }));
+
   test("an image without its environment is named, and nothing is started", () =>
     withWorld({}, async (world) => {
       const { bundle, ...settings } = await world.deployment(WHO);
