@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { Benchmark } from "./benchmark.ts";
 import { bodies } from "./bodies.ts";
+import { cycles } from "./cycles.ts";
 import { gateway } from "./gateway.ts";
 import { image } from "./image.ts";
 import { describeMachine } from "./measure/machine.ts";
@@ -37,6 +38,7 @@ const benchmarks: readonly Benchmark[] = [
   gateway,
   overload,
   bodies,
+  cycles,
 ];
 
 const { positionals, values } = parseArgs({
