@@ -40,10 +40,10 @@ export const onnxCnn: Benchmark = {
   name: "onnx-cnn",
   compares:
     "Images per second on one core for a network like ResNet-50: Slipway in each protocol, beside the runtime in a loop.",
-  help: `A network of the shape of ResNet-50 with 25.5 million random weights is asked about one image of 224 × 224 × 3 (0.6 MB, 3 MB as JSON) by the
-genuine tritonclient with four connections from another core; plain POST where a server has no such protocol. Every server has one
-core and one thread of ONNX Runtime ${ONNX.join("").split("==")[1]}, as do the loops without a server in Python and in Node. Answers are compared with those
-in process before each measurement. Slipway's gateway has TLS and a key to check.
+  help: `A network of the shape of ResNet-50 with 25.5 million random weights is asked about one image of 224 × 224 × 3 (0.6 MB, 3 MB as JSON) over
+four connections from another core: by the genuine tritonclient for bytes and gRPC, by plain POST of a body that is made once for JSON.
+Every server has one core and one thread of ONNX Runtime ${ONNX.join("").split("==")[1]}, as do the loops without a server in Python and in Node. Before each
+measurement an answer is compared with the one in process. Slipway's gateway has TLS and a key to check.
 
 3 rounds of 6 s each, about 4 minutes (the first time a minute more). --quick: 1 round of 2 s each.`,
   metrics: [

@@ -3,7 +3,7 @@ import { FrameKind } from "@slipway/api/frames";
 import { encodeResponse, type RequestMessage } from "./frame-message.ts";
 
 export interface ScoringRequest extends RequestMessage {
-  /** the REQUEST frame's body, which holds head and payload */
+  /** the REQUEST frame's body, which holds head and payload; over HTTP it is made when it is asked for */
   readonly body: Uint8Array;
 }
 
