@@ -7,8 +7,7 @@ import type { Registry } from "../registry/index.ts";
 import { type AppFolders, codeFiles } from "./app-folder.ts";
 import type { BaseContents } from "./base-contents.ts";
 import type { InstalledPackage } from "./environment-contents.ts";
-import type { BuiltImage, Image } from "./image.ts";
-import type { ImageProof } from "./image-proof.ts";
+import type { BuiltImage, Image, ImageProof } from "./image.ts";
 import type { ImageProofs } from "./image-proofs.ts";
 import { readStoredManifest, type StoredLayer, type StoredManifest } from "./stored-manifest.ts";
 

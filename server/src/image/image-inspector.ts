@@ -4,10 +4,9 @@ import type { Readable } from "node:stream";
 import type { Kysely } from "kysely";
 import { codeFiles } from "./app-folder.ts";
 import { compareImages, type ImageComparison } from "./compare-images.ts";
-import type { BuiltImage, Image } from "./image.ts";
+import type { BuiltImage, Image, ProofType } from "./image.ts";
 import { type ContentsDependencies, contentsOf, type ImageContents } from "./image-contents.ts";
 import { codeFileNotFound, imageNotBuilt, imageNotFound, proofNotFound } from "./image-errors.ts";
-import type { ProofType } from "./image-proof.ts";
 import { createImageStore } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
 

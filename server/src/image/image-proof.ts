@@ -1,18 +1,7 @@
 import type { BaseContents } from "./base-contents.ts";
 import type { EnvironmentContents } from "./environment-contents.ts";
-import type { Image, ImagePlan } from "./image.ts";
+import type { Image, ImagePlan, ProofType } from "./image.ts";
 import type { RuntimeContents } from "./runtime-contents.ts";
-
-/** Kinds of documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
-export type ProofType = "lock" | "sbom" | "provenance";
-
-/** A document beside an image. */
-export interface ImageProof {
-  readonly type: ProofType;
-  readonly artifactType: string;
-  /** of the artifact's manifest */
-  readonly digest: string;
-}
 
 export interface ProofForm {
   /** how registries and their clients tell referrers apart */

@@ -1,7 +1,6 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
 import type { RemoteCredentials } from "../registry/remote/index.ts";
 import type { ImageBundle } from "../target/target.ts";
-import type { ImageProof } from "./image-proof.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
 
@@ -109,6 +108,17 @@ export interface PlannedModel {
 /** What an image stands on, by name and for ever. */
 export interface BuiltBase {
   readonly reference: string;
+  readonly digest: string;
+}
+
+/** Kinds of documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
+export type ProofType = "lock" | "sbom" | "provenance";
+
+/** A document beside an image. */
+export interface ImageProof {
+  readonly type: ProofType;
+  readonly artifactType: string;
+  /** of the artifact's manifest */
   readonly digest: string;
 }
 
