@@ -84,6 +84,20 @@ function faults(name: string, start: () => Promise<ContainerEngine>): void {
       expect((await world.target.apply(deployment, context())).state).toBe("ready");
     }));
 
+  test("what sleeps while the engine is away still sleeps, and wakes when it is back", () =>
+    withReplica(ECHO, async (deployment) => {
+      const asleep = { ...deployment, replicas: 0 };
+      const slept = await world.target.apply(asleep, context());
+      await world.engine.kill();
+      try {
+        expect(await world.target.observe(asleep)).toEqual(slept);
+        expect(await world.reopen().observe(asleep)).toMatchObject({ state: "asleep", standby: slept.standby });
+      } finally {
+        await world.engine.start();
+      }
+      expect((await world.target.apply(deployment, context())).state).toBe("ready");
+    }));
+
   test("a container removed by outside hands is noticed and made again", () =>
     withReplica(ECHO, async (deployment, replica) => {
       for (const { Id } of await world.client.containers({ "slipway.replica": replica.id })) {
@@ -111,6 +125,18 @@ function faults(name: string, start: () => Promise<ContainerEngine>): void {
       await world.client.removeImage(engineReference(deployment.bundle));
       expect(await world.client.image(engineReference(deployment.bundle))).toBeUndefined();
       expect(await loads()).toBe(1);
+    }));
+
+  test("layers that another image has in the engine are not sent again", () =>
+    withReplica(ECHO, async () => {
+      const said: string[] = [];
+      const sibling = await world.deployment(`${ECHO}# another\n`);
+      const applied = await world.target.apply(sibling, context({ say: (text) => said.push(text) }));
+      expect(said.filter((text) => text.startsWith("Loading"))).toEqual([
+        "Loading the image echo:1 into the container engine (1 MB; 1 of 2 layers are there).",
+      ]);
+      expect((await score(only(applied), "[1]")).status).toBe(200);
+      await world.target.remove(sibling, context());
     }));
 
   test("only the last images stay in the engine", async () => {

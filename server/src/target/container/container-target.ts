@@ -50,7 +50,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
     // Replicas that start together need it loaded once.
     ensureImage: (engine, bundle, context) =>
       imageLock(engineReference(bundle), async () => {
-        const id = await ensureImage(engine, bundle, options.findBlobs, context);
+        const id = await ensureImage(engine, bundle, options.findBlobs, await images.references(), context);
         await images.used(engineReference(bundle));
         return id;
       }),
@@ -86,7 +86,7 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
   async function observeAsleep(deployment: Deployment): Promise<Observation> {
     const run = firstReplica(deployment);
     const found = await look(run);
-    const standby = await standbyOf(await findEngine(), replicaFolder(run), options).catch(ifUnreachable);
+    const standby = await standbyOf(findEngine, replicaFolder(run), options);
     const common = { enforcement, ...(standby && { standby }) };
     if (found.kind === "answering" || (found.kind === "silent" && !found.record.stopped)) {
       return { ...summarize([describeContainer(run.replicaId, found, clock.now().getTime())]), ...common };
@@ -201,10 +201,6 @@ export function createContainerTarget(options: ContainerTargetOptions): Target {
 
 /** Stops with the engine or the machine are no sign of a service that crashes. */
 const LOST_WITH_ENGINE = ["MachineRestarted", "ContainerStopped"];
-
-function ifUnreachable(error: unknown): undefined {
-  if (!(error instanceof AppError)) throw error;
-}
 
 function enforcementOf({ CPUShares, CgroupVersion }: EngineInfo): string {
   const cpu = CPUShares === false ? "number of threads only" : "weight by the container engine";

@@ -21,7 +21,11 @@ export const EngineInfo = Type.Object({
 });
 export type EngineInfo = Readonly<Static<typeof EngineInfo>>;
 
-export const EngineImage = Type.Object({ Id: Type.String() });
+export const EngineImage = Type.Object({
+  Id: Type.String(),
+  /** digests of the uncompressed layers, lowest first */
+  RootFS: Type.Optional(Type.Object({ Layers: Type.Optional(Type.Array(Type.String())) })),
+});
 export type EngineImage = Readonly<Static<typeof EngineImage>>;
 
 export const CreatedContainer = Type.Object({ Id: Type.String() });

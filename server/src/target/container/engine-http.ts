@@ -53,6 +53,8 @@ export async function callEngine(socketPath: string, call: EngineCall): Promise<
     asked.on("response", resolve);
     asked.on("error", reject);
   });
+  // While an archive is sent nobody waits for it; its failure is the sending's, too.
+  answered.catch(() => undefined);
   try {
     if (archive === undefined) asked.end(text);
     else await Promise.race([send(archive, asked), answered]);
@@ -61,12 +63,10 @@ export async function callEngine(socketPath: string, call: EngineCall): Promise<
     if ((status >= 200 && status < 300) || expected.includes(status)) return { status, body };
     throw engineRefused(`${method} ${path}`, status, messageOf(await readText(body)));
   } catch (error) {
+    asked.destroy();
     call.signal?.throwIfAborted();
     if (isNobodyThere(error)) throw engineUnreachable(socketPath, errnoCode(error) ?? "");
     throw engineFailed(`${method} ${path}`, error);
-  } finally {
-    // Only a failed call still has an unfinished request here.
-    answered.catch(() => asked.destroy());
   }
 }
 
@@ -99,6 +99,7 @@ function messageOf(text: string): string {
   return text.slice(0, 500);
 }
 
+/** A file of the archive that is missing has the same codes. */
 function isNobodyThere(error: unknown): boolean {
-  return ["ENOENT", "ECONNREFUSED", "EACCES", "ENOTSOCK", "EPERM"].includes(errnoCode(error) ?? "");
+  return errnoCode(error) !== undefined && (error as NodeJS.ErrnoException).syscall === "connect";
 }

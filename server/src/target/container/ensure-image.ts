@@ -1,9 +1,9 @@
-import { AppError } from "../../platform/errors.ts";
 import { foreignArchitecture } from "../replica/replica-errors.ts";
 import type { ImageBundle, RunContext } from "../target.ts";
 import { imageNotLoaded, imageWithoutBase } from "./container-errors.ts";
 import type { EngineClient } from "./engine-client.ts";
-import { type ImageBlobs, imageArchive, sizeOf } from "./image-archive.ts";
+import type { ImageBlobs } from "./image-archive.ts";
+import { loadImage } from "./load-image.ts";
 
 /** All blobs of an image of the registry. @throws {AppError} when the registry has lost it */
 export type FindBlobs = (bundle: ImageBundle) => Promise<ImageBlobs>;
@@ -15,13 +15,15 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch
  * Brings the image into the engine, unless its digest is there. It is handed over as an archive, not pulled: that needs no trust
  * of the engine in our certificate, no credentials in it and no way from it to our port, and the engine checks all digests.
  *
+ * @param relatives references of images that may be in the engine and share layers with it
  * @returns the image's id in the engine
  */
 export async function ensureImage(
   engine: EngineClient,
   bundle: ImageBundle,
   findBlobs: FindBlobs,
-  { signal, say }: RunContext,
+  relatives: readonly string[],
+  context: RunContext,
 ): Promise<string> {
   if (bundle.base === null) throw imageWithoutBase(bundle.imageId);
   const { Architecture } = await engine.info();
@@ -33,20 +35,11 @@ export async function ensureImage(
   const ids = [blobs.config.digest, blobs.manifest.digest];
   const there = await engine.image(reference);
   if (there !== undefined && ids.includes(there.Id)) return there.Id;
-  const began = performance.now();
-  say(`Loading the image ${bundle.imageId} into the container engine (${inMegabytes(sizeOf(blobs))}).`);
-  try {
-    await engine.loadImage(imageArchive(blobs, reference), signal);
-  } catch (error) {
-    if (error instanceof AppError && error.code !== "EngineUnreachable")
-      throw imageNotLoaded(bundle.imageId, error.message);
-    throw error;
-  }
+  await loadImage(engine, bundle, blobs, reference, relatives, context);
   const loaded = await engine.image(reference);
   if (loaded === undefined || !ids.includes(loaded.Id)) {
     throw imageNotLoaded(bundle.imageId, `it has the id ${loaded?.Id ?? "none"} there, not ${ids.join(" or ")}`);
   }
-  say(`Loaded the image in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
   return loaded.Id;
 }
 
@@ -60,8 +53,4 @@ export function engineReference({
 }: Pick<ImageBundle, "imageLocation" | "imageDigest">): string {
   const [, repository = "image", tag = "latest"] = /^[^/]*\/([^:@]+)(?::([^@]+))?/.exec(imageLocation) ?? [];
   return `localhost/slipway/${repository}:${tag}-${imageDigest.replace(/^sha256:/, "").slice(0, 12)}`;
-}
-
-function inMegabytes(bytes: number): string {
-  return `${Math.max(1, Math.round(bytes / 1_000_000))} MB`;
 }

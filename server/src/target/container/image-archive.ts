@@ -19,9 +19,15 @@ export interface ImageBlobs {
 /**
  * The image as one tar under a name: an OCI image layout that is a `docker save` archive as well. Docker before 25 reads
  * `manifest.json` only, Podman and Docker's containerd store read `index.json` and keep the manifest's digest.
+ *
+ * @param leaveOut layers that the engine has
  */
-export function imageArchive(contents: ImageBlobs, reference: string): AsyncIterable<Uint8Array> {
-  const { manifest, config, layers } = contents;
+export function imageArchive(
+  image: ImageBlobs,
+  reference: string,
+  leaveOut: readonly ImageBlob[] = [],
+): AsyncIterable<Uint8Array> {
+  const { manifest, config, layers } = image;
   const tar = pack();
   const add = (name: string, text: string) => tar.entry({ name, ...PLAIN }, text);
   const addBlobs = async () => {
@@ -30,6 +36,7 @@ export function imageArchive(contents: ImageBlobs, reference: string): AsyncIter
     const loaded = [{ Config: blobName(config), RepoTags: [reference], Layers: layers.map(blobName) }];
     add("manifest.json", JSON.stringify(loaded));
     const blobs = new Map([manifest, config, ...layers].map((blob) => [blob.digest, blob]));
+    for (const { digest } of leaveOut) blobs.delete(digest);
     for (const blob of blobs.values()) await addBlob(tar, blob);
     tar.finalize();
   };
@@ -37,8 +44,8 @@ export function imageArchive(contents: ImageBlobs, reference: string): AsyncIter
   return Readable.from(tar);
 }
 
-export function sizeOf({ config, layers }: ImageBlobs): number {
-  return [config, ...layers].reduce((sum, { size }) => sum + size, 0);
+export function sizeOf(blobs: readonly ImageBlob[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
 }
 
 const PLAIN = { mode: 0o644, mtime: new Date(0) };

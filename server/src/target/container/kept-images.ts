@@ -17,6 +17,9 @@ export function keptImages(file: string) {
   const write = (references: readonly string[]) => writeFileAtomically(file, `${JSON.stringify(references)}\n`);
 
   return {
+    /** The last used one first; perhaps not in the engine any more. */
+    references: read,
+
     used(reference: string): Promise<void> {
       return lock(file, async () => {
         const references = await read();

@@ -17,7 +17,8 @@ export async function sleepContainer(
   context: RunContext,
 ): Promise<void> {
   const { signal } = context;
-  if ((await standbyOf(engine, folder, options)) !== undefined) return restContainer(engine, folder, signal);
+  if ((await standbyOf(async () => engine, folder, options)) !== undefined)
+    return restContainer(engine, folder, signal);
   await stopContainer(engine, folder, { installation: options.installation, signal });
   await prepareContainer(engine, deployment, folder, options, context);
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { StartFile } from "@slipway/api";
 import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
+import { AppError } from "../../platform/errors.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
 import { SAFE_ENV } from "../../platform/sandbox.ts";
 import { parseFile } from "../replica/parse-file.ts";
@@ -41,7 +42,7 @@ export async function writeStartFile(
 
 /** How the replica is started; undefined when something of it is missing, or is of another boot or another version of this program. */
 export async function standbyOf(
-  engine: EngineClient,
+  findEngine: () => Promise<EngineClient>,
   folder: ReplicaFolder,
   { nodePath }: StartFileOptions,
 ): Promise<Standby | undefined> {
@@ -50,8 +51,18 @@ export async function standbyOf(
   const start = parseFile(StartFile, await readFileIfThere(run.startFile));
   if (record === undefined || start === undefined || start.bootId !== (await currentBootId())) return undefined;
   if (!start.command.includes(nodePath) || !start.command.includes(wakeProgram)) return undefined;
-  if (start.env.SLIPWAY_ENGINE_PATH !== (await engine.startPath(record.containerId))) return undefined;
-  if ((await engine.container(record.containerId)) === undefined) return undefined;
+  if (!start.env.SLIPWAY_ENGINE_PATH?.includes(record.containerId)) return undefined;
+  if (!(await mayBeThere(findEngine, record.containerId))) return undefined;
   const { framesSocket, httpSocket, nonce } = record;
   return { id: run.replicaId, framesSocket, httpSocket, nonce, startFile: run.startFile };
+}
+
+/** An engine that is away will have its containers when it is back. */
+async function mayBeThere(findEngine: () => Promise<EngineClient>, containerId: string): Promise<boolean> {
+  try {
+    return (await (await findEngine()).container(containerId)) !== undefined;
+  } catch (error) {
+    if (error instanceof AppError) return true;
+    throw error;
+  }
 }
