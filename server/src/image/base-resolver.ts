@@ -124,7 +124,8 @@ export function createBaseResolver<Tables extends BaseTables>(deps: BaseResolver
     // Layers that were lost come again by the digest that is kept.
     const described = await describeBase(source, name, kept?.digest ?? candidate.target, wanted, limited);
     const bytes = described.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
-    request.say?.(`Base image ${name}: ${described.layers.length} layers, ${Math.ceil(bytes / 1e6)} MB.`);
+    const { length } = described.layers;
+    request.say?.(`Base image ${name}: ${length} layer${length === 1 ? "" : "s"}, ${Math.ceil(bytes / 1e6)} MB.`);
     for (const layer of described.layers) await takeLayer(reading, source, layer, signal);
     await store.remember(key, described);
     return described;
