@@ -5,6 +5,7 @@ import { type ImageTestRoom, openImageTestRoom } from "./image-test-room.ts";
 import { toImageRequest, toWireImage } from "./image-wire.ts";
 
 const PASSWORD = "hunter2-of-the-registry";
+const LOGIN = { username: "ada", password: PASSWORD, host: "registry.example.test" };
 const body = {
   name: "private-base",
   modelIds: ["m:1"],
@@ -45,16 +46,10 @@ describe("the login for the registry of a base", () => {
     const stored = await everythingStored();
     expect(stored).toContain("registry.example.test/team/base:1");
     expect(stored).not.toContain(PASSWORD);
-    expect(await room.baseCredentials.find(room.workspace.id, image.id)).toEqual({
-      username: "ada",
-      password: PASSWORD,
-    });
+    expect(await room.baseCredentials.find(room.workspace.id, image.id)).toEqual(LOGIN);
 
     const again = await room.images.rebuild(room.workspace.id, image.id, { upgrade: false });
-    expect(await room.baseCredentials.find(room.workspace.id, again.id)).toEqual({
-      username: "ada",
-      password: PASSWORD,
-    });
+    expect(await room.baseCredentials.find(room.workspace.id, again.id)).toEqual(LOGIN);
     await room.images.delete(room.workspace.id, image.id);
     expect(await room.baseCredentials.find(room.workspace.id, image.id)).toBeUndefined();
   });
@@ -66,9 +61,13 @@ describe("the login for the registry of a base", () => {
     expect(read({ address: null, username: null, password: null })).toEqual({ reference: "base:1" });
     expect(read({ address: "r.example.test", username: "u" })).toEqual({ reference: "r.example.test/base:1" });
     expect(read({ username: "u", password: "p" }, null)).toEqual({});
+    // for a base that Docker steps name
+    expect(read({ address: "https://r.example.test/", username: "u", password: "p" }, null)).toEqual({
+      credentials: { username: "u", password: "p", host: "r.example.test" },
+    });
     expect(read({ username: "u", password: "p" })).toEqual({
       reference: "base:1",
-      credentials: { username: "u", password: "p" },
+      credentials: { username: "u", password: "p", host: "docker.io" },
     });
   });
 });

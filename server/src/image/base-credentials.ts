@@ -1,8 +1,7 @@
 import type { Kysely } from "kysely";
 import type { SecretBox } from "../secret/index.ts";
-import type { RegistryCredentials } from "./base-image.ts";
 import type { BaseTables } from "./base-tables.ts";
-import type { Image } from "./image.ts";
+import type { Image, RegistryCredentials } from "./image.ts";
 import { parseImageId } from "./image-store.ts";
 
 type ImageName = Pick<Image, "workspaceId" | "name" | "version">;
@@ -20,8 +19,8 @@ export function createBaseCredentials<Tables extends BaseTables>(
 ): BaseCredentials {
   const db = database as unknown as Kysely<BaseTables>;
   return {
-    async put(transaction, { workspaceId, name, version }, { username, password }) {
-      const sealed = box.seal(JSON.stringify({ username, password }));
+    async put(transaction, { workspaceId, name, version }, credentials) {
+      const sealed = box.seal(JSON.stringify(credentials));
       await (transaction as Kysely<BaseTables>)
         .insertInto("image_base_credentials")
         .values({ workspace_id: workspaceId, name, version, sealed })

@@ -1,4 +1,5 @@
 import type { ImageConfig, Platform } from "../registry/index.ts";
+import type { RegistryCredentials } from "./image.ts";
 
 export interface BaseLayer {
   readonly digest: string;
@@ -23,12 +24,6 @@ export interface ResolvedBase {
   readonly links: Readonly<Record<string, string>>;
   /** absolute path of the interpreter with the minor version that was asked for; absent when none was asked for */
   readonly pythonPath?: string;
-}
-
-/** For a private registry. Secret: it is sealed where it is stored and never part of a log, a message or an image's row. */
-export interface RegistryCredentials {
-  readonly username: string;
-  readonly password: string;
 }
 
 export interface BaseRequest {

@@ -101,6 +101,15 @@ describe("bases of the built-in registry", () => {
     expect(room.asked()).toBe(0);
   });
 
+  it("shows a login to no other registry than the one that it is for", async () => {
+    const asked = { reference: "other.example.test/base:1", pythonVersion: "3.11" };
+    const login = (host: string) => ({ credentials: { username: "ada", password: "x", host } });
+    for (const host of ["registry.example.test", "other.example.test"]) {
+      await expect(room.resolve({ ...asked, ...login(host) })).rejects.toMatchObject({ code: "RegistryUnreachable" });
+    }
+    expect(room.logins()).toEqual([undefined, "ada"]);
+  });
+
   it("says which Python a base has instead of the one that is needed", async () => {
     await room.pushBase({ workspaceId: "w1", name: "mine" }, "7", ["usr/bin/python3.9", "usr/bin/python3.12"]);
     const asked = { reference: "slipway.test:8443/team/mine:7", pythonVersion: "3.11" };
@@ -144,12 +153,14 @@ async function openRoom(defaultReference?: string) {
   const registry = createRegistry({ database, clock, blobs });
   const real = createRemoteRegistries({ clock, env: { HTTPS_PROXY: "http://127.0.0.1:9" } });
   let opened = 0;
+  const logins: (string | undefined)[] = [];
   const resolver = createBaseResolver({
     ...{ database, clock, blobs, registry },
     remote: {
       ...real,
       open(reference, credentials) {
         const repository = real.open(reference, credentials);
+        logins.push(credentials?.username);
         return {
           ...repository,
           manifest(target, signal) {
@@ -169,6 +180,7 @@ async function openRoom(defaultReference?: string) {
   return {
     ...{ registry, clock, blobs },
     asked: () => opened,
+    logins: () => logins,
     resolve: (request: Partial<BaseRequest>) =>
       resolver.resolve({
         workspaceId: "w1",

@@ -101,7 +101,9 @@ export function createBaseResolver<Tables extends BaseTables>(deps: BaseResolver
   }
 
   function remoteCandidate(request: BaseRequest, reference: ImageReference, isGuess: boolean): Candidate {
-    const { credentials, workspaceId, architecture } = request;
+    const { workspaceId, architecture } = request;
+    const { host = reference.host } = request.credentials ?? {};
+    const credentials = host === reference.host ? request.credentials : undefined;
     const name = imageName(reference);
     const scope = credentials === undefined ? "" : `${workspaceId}/${credentials.username}`;
     const source = remoteSource(deps.remote.open(reference, credentials), deps.blobs);

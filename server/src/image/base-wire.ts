@@ -1,5 +1,5 @@
-import { inRegistry } from "../registry/remote/index.ts";
-import type { RegistryCredentials } from "./base-image.ts";
+import { inRegistry, parseImageReference } from "../registry/remote/index.ts";
+import type { RegistryCredentials } from "./image.ts";
 
 /** A base as callers name it: an image, and beside it perhaps its registry with a login (wire contract 7.1 and 13.1). */
 export interface NamedBase {
@@ -11,14 +11,21 @@ export interface NamedBase {
   };
 }
 
-/** @returns the whole reference, and the login apart from it: the one is shown to everybody, the other to nobody */
+/**
+ * @returns the whole reference, and the login apart from it: the one is shown to everybody, the other to nobody
+ * @throws {AppError} ReferenceInvalid
+ */
 export function readBase({ image, registry }: NamedBase): {
   readonly reference?: string;
   readonly credentials?: RegistryCredentials;
 } {
-  if (typeof image !== "string" || image === "") return {};
   const { address, username, password } = registry;
-  const reference = typeof address === "string" ? inRegistry(address, image) : image;
+  const place = typeof address === "string" ? address : "";
+  const reference = typeof image === "string" && image !== "" ? inRegistry(place, image) : undefined;
   const hasLogin = typeof username === "string" && username !== "" && typeof password === "string" && password !== "";
-  return { reference, ...(hasLogin && { credentials: { username, password } }) };
+  // Docker steps may name the base instead; the login is for this registry all the same.
+  const registryOf = reference ?? (place === "" ? undefined : inRegistry(place, "any"));
+  if (!hasLogin || registryOf === undefined) return reference === undefined ? {} : { reference };
+  const { host } = parseImageReference(registryOf);
+  return { ...(reference !== undefined && { reference }), credentials: { username, password, host } };
 }

@@ -2,7 +2,7 @@ import type { OperationRunner } from "../operation/index.ts";
 import { newUuid } from "../platform/ids.ts";
 import { imageName, parseImageReference } from "../registry/remote/index.ts";
 import type { SecretBox } from "../secret/index.ts";
-import type { RegistryCredentials } from "./base-image.ts";
+import type { RegistryCredentials } from "./image.ts";
 import { imageNotFound, imageNotReady } from "./image-errors.ts";
 import type { ImageStore } from "./image-store.ts";
 import { IMAGE_PUSH, type PushImageInput } from "./push-image.operation.ts";

@@ -1,5 +1,4 @@
 import type { EnvironmentRequest } from "../environment/index.ts";
-import type { RemoteCredentials } from "../registry/remote/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 
 export type ImageState = "NotStarted" | "Running" | "Succeeded" | "Failed" | "Cancelled" | "TimedOut";
@@ -71,7 +70,15 @@ export interface ImageRequest {
   readonly condaFile?: string;
   readonly environmentVariables?: Readonly<Record<string, string>>;
   /** for the registry of the base that `targetRuntime` names; secret */
-  readonly baseCredentials?: RemoteCredentials;
+  readonly baseCredentials?: RegistryCredentials;
+}
+
+/** For a private registry. Secret: it is sealed where it is stored and never part of a log, a message or an image's row. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+  /** the registry that they are for, and no other; any if absent */
+  readonly host?: string;
 }
 
 /**

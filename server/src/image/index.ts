@@ -1,6 +1,6 @@
 export { type AppFolders, createAppFolders } from "./app-folder.ts";
 export { createBaseCredentials } from "./base-credentials.ts";
-export type { BaseRequest, BaseResolver, RegistryCredentials, ResolvedBase } from "./base-image.ts";
+export type { BaseRequest, BaseResolver, ResolvedBase } from "./base-image.ts";
 export { type BaseResolverDependencies, createBaseResolver } from "./base-resolver.ts";
 export { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
 export { readBase } from "./base-wire.ts";

@@ -4,7 +4,7 @@ import { defineOperation } from "../operation/index.ts";
 import type { Content, Registry, Repository } from "../registry/index.ts";
 import { imageName, parseImageReference, type RemoteRegistries } from "../registry/remote/index.ts";
 import type { SecretBox } from "../secret/index.ts";
-import type { RegistryCredentials } from "./base-image.ts";
+import type { RegistryCredentials } from "./image.ts";
 import { imageDamaged, imageNotFound } from "./image-errors.ts";
 import { type ImageStore, parseImageId } from "./image-store.ts";
 
