@@ -148,18 +148,29 @@ async function serve(
     return;
   }
   if (payload === "gone") return;
-  const scoring: ScoringRequest = {
-    head,
-    payload,
-    // Models that need no other process never ask for it: a copy saved.
-    get body() {
-      return encodeRequest(head, payload);
-    },
-  };
-  const cancel = handle(scoring, sink);
+  const cancel = handle(new CollectedRequest(head, payload), sink);
   response.on("close", () => {
     if (!response.writableFinished) cancel();
   });
+}
+
+/**
+ * A class for its getter: one in an object literal gives each object a hidden class of its own, which lives in the old generation and
+ * keeps the whole request alive until the next full collection.
+ */
+class CollectedRequest implements ScoringRequest {
+  readonly head: RequestHead;
+  readonly payload: Buffer;
+
+  constructor(head: RequestHead, payload: Buffer) {
+    this.head = head;
+    this.payload = payload;
+  }
+
+  /** Models that need no other process never ask for it: a copy saved. */
+  get body(): Buffer {
+    return encodeRequest(this.head, this.payload);
+  }
 }
 
 function requestHead(request: IncomingMessage): RequestHead {
