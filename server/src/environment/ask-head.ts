@@ -8,6 +8,8 @@ export interface HeadQuestion {
   readonly timeoutMs: number;
   /** `user:password` */
   readonly auth?: string;
+  /** PEM certificates that are trusted; Node's own if not given */
+  readonly ca?: readonly string[];
 }
 
 /** What came of it; neither is there when nobody answered in time. */
@@ -17,7 +19,7 @@ export interface HeadAnswer {
 }
 
 /** Asks an address for nothing but its head, and never fails: whether somebody is there is the question. */
-export function askHead(url: URL, { env, signal, timeoutMs, auth }: HeadQuestion): Promise<HeadAnswer> {
+export function askHead(url: URL, { env, signal, timeoutMs, auth, ca }: HeadQuestion): Promise<HeadAnswer> {
   const settings: RequestOptions = {
     method: "HEAD",
     ...(signal === undefined ? {} : { signal }),
@@ -27,7 +29,10 @@ export function askHead(url: URL, { env, signal, timeoutMs, auth }: HeadQuestion
   return new Promise((resolve) => {
     const question =
       url.protocol === "https:"
-        ? httpsRequest(url, { ...settings, agent: new HttpsAgent(proxy) })
+        ? httpsRequest(url, {
+            ...settings,
+            agent: new HttpsAgent({ ...proxy, ...(ca === undefined ? {} : { ca: [...ca] }) }),
+          })
         : httpRequest(url, { ...settings, agent: new HttpAgent(proxy) });
     const end = (answer: HeadAnswer) => {
       clearTimeout(timer);

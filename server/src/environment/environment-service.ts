@@ -99,7 +99,7 @@ export function createEnvironmentService(options: EnvironmentServiceOptions): En
         },
         context,
       );
-    const reach = () => channelReach.find(channels, logins);
+    const reach = () => channelReach.find(channels, { logins, certificateFile: settings.variables.SSL_CERT_FILE });
     const wanted = { request, spec, settings, channels, target, interpreters: found, uv, rattler, reach };
     return chooseWay({ fromConda, fromPypi, channelReach }, wanted, pypiRequest, context);
   }

@@ -24,6 +24,7 @@ async function channel(status: number) {
   return { seen, address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/c` };
 }
 
+const NOBODY = { logins: new Map() };
 const channels = (...addresses: readonly string[]) => ({ addresses, addressOf: (name: string) => name });
 
 it.each([
@@ -36,7 +37,7 @@ it.each([
   [503, false],
 ])("a channel that answers %i counts: %s", async (status, answers) => {
   const { address } = await channel(status);
-  const { answering, silent } = await createChannelReach({}).find(channels(address));
+  const { answering, silent } = await createChannelReach({}).find(channels(address), NOBODY);
   expect([answering, silent]).toEqual(answers ? [[address], []] : [[], [`${address} (answers ${status})`]]);
 });
 
@@ -47,7 +48,7 @@ it("asks all at once, three seconds at most, and each once in ten minutes", asyn
   const both = channels(hangs.address, fine.address, "http://127.0.0.1:9/gone");
   expect(reach.remembered(both)).toBeUndefined();
   const begun = performance.now();
-  const [found, same] = await Promise.all([reach.find(both), reach.find(both)]);
+  const [found, same] = await Promise.all([reach.find(both, NOBODY), reach.find(both, NOBODY)]);
   expect(performance.now() - begun).toBeLessThan(4000);
   expect(found).toEqual({
     answering: [fine.address],
@@ -59,13 +60,13 @@ it("asks all at once, three seconds at most, and each once in ten minutes", asyn
   expect([fine.seen.length, hangs.seen.length]).toEqual([1, 1]);
   now = 11 * 60_000;
   expect(reach.remembered(both)).toBeUndefined();
-  await reach.find(channels(fine.address));
+  await reach.find(channels(fine.address), NOBODY);
   expect(fine.seen.length).toBe(2);
 });
 
 it("sends a login to its host", async () => {
   const { seen, address } = await channel(200);
   const logins = new Map([["127.0.0.1", { username: "me", password: "p" }]]);
-  await createChannelReach({}).find(channels(address), logins);
+  await createChannelReach({}).find(channels(address), { logins });
   expect(seen).toEqual([`Basic ${Buffer.from("me:p").toString("base64")}`]);
 });

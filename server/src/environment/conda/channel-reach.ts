@@ -1,7 +1,17 @@
+import { getCACertificates } from "node:tls";
+import { readFileIfThere } from "../../platform/atomic-file.ts";
 import { errnoCode } from "../../platform/errors.ts";
 import { askHead } from "../ask-head.ts";
 import type { Channels } from "./conda-channels.ts";
 import type { Login } from "./netrc.ts";
+
+/** What it takes to be let in. */
+export interface ChannelAccess {
+  /** by host name */
+  readonly logins: ReadonlyMap<string, Login>;
+  /** PEM file of the certificates that are trusted; those of the system if not given */
+  readonly certificateFile?: string | undefined;
+}
 
 /** Whether anybody answers at the channels of a conda file. */
 export interface ChannelReach {
@@ -23,10 +33,12 @@ export function createChannelReach(env: Readonly<Record<string, string | undefin
   const known = new Map<string, Answer>();
   const asking = new Map<string, Promise<Answer>>();
 
-  async function ask(address: string, auth: string | undefined): Promise<Answer> {
+  async function ask(address: string, { logins, certificateFile }: ChannelAccess): Promise<Answer> {
+    const login = logins.get(new URL(address).hostname);
+    const auth = login === undefined ? undefined : `${login.username}:${login.password}`;
     const url = new URL(`${address}/noarch/repodata.json.zst`);
     const { status, error } = await askHead(url, {
-      ...{ env, timeoutMs: TIMEOUT_MS },
+      ...{ env, timeoutMs: TIMEOUT_MS, ca: await trusted(certificateFile) },
       ...(auth === undefined ? {} : { auth }),
     });
     const answer = { reason: reasonOf(status, error), askedAt: now() };
@@ -52,13 +64,11 @@ export function createChannelReach(env: Readonly<Record<string, string | undefin
 
   return {
     /** Takes 3 seconds at most. */
-    async find(channels: Channels, logins: ReadonlyMap<string, Login> = new Map()): Promise<ChannelReach> {
+    async find(channels: Channels, access: ChannelAccess): Promise<ChannelReach> {
       const answers = channels.addresses.map((address) => {
         const before = answerOf(address);
         if (before !== undefined) return before;
-        const login = logins.get(new URL(address).hostname);
-        const auth = login === undefined ? undefined : `${login.username}:${login.password}`;
-        const running = asking.get(address) ?? ask(address, auth);
+        const running = asking.get(address) ?? ask(address, access);
         asking.set(address, running);
         return running;
       });
@@ -74,6 +84,13 @@ export function createChannelReach(env: Readonly<Record<string, string | undefin
 }
 
 export type ChannelReachService = ReturnType<typeof createChannelReach>;
+
+/** What the solver trusts, too. */
+async function trusted(certificateFile: string | undefined): Promise<readonly string[]> {
+  const file =
+    certificateFile === undefined ? undefined : await readFileIfThere(certificateFile).catch(() => undefined);
+  return file === undefined ? [...getCACertificates("default"), ...getCACertificates("system")] : [file];
+}
 
 function reasonOf(status: number | undefined, error: Error | undefined): string | undefined {
   if (error !== undefined) return errnoCode(error) ?? error.message;

@@ -18,6 +18,7 @@ import {
 import { minorOf } from "../python-choice.ts";
 import { PREFIX_PLACEHOLDER, serveTestChannel, type TestChannel, type TestPackage } from "./conda-test-channel.ts";
 import { emptyPython, pythonModule, pythonPackage } from "./conda-test-python.ts";
+import { serveOverTls } from "./conda-test-tls.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -294,6 +295,20 @@ describe("which way", () => {
     const { packages } = await room.prepare(asking(`"${second.address}::tabulate"`));
     expect(packages.find(({ name }) => name === "tabulate")?.version).toBe("2.0");
   });
+});
+
+it("the certificates that pip and uv trust are trusted, and no others", async () => {
+  const secure = await serveOverTls(await serve([emptyPython("3.11.9"), TABULATE]));
+  closing.push(secure.close);
+  const resolverWith = async (env: Readonly<Record<string, string | undefined>>) => {
+    const conda = { channelMirrors: [`conda-forge=${secure.address}`] };
+    const room = await openEnvironmentTestRoom({ conda, env: { NO_PROXY: "localhost", ...env } });
+    closing.push(room.close);
+    return room.prepare(asking("tabulate"));
+  };
+  expect((await resolverWith({ SSL_CERT_FILE: secure.authorityFile })).resolver).toBe("conda");
+  const { resolver, warnings } = await resolverWith({ SSL_CERT_FILE: process.env.SSL_CERT_FILE });
+  expect([resolver, warnings]).toEqual(["pypi", [expect.stringMatching(/\(UNABLE_TO_VERIFY_LEAF_SIGNATURE\)/)]]);
 });
 
 describe("logins", () => {
