@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../platform/clock.ts";
 import { createHttpApp, type HttpApp } from "../platform/http/app.ts";
 import { silentLog } from "../platform/log.ts";
-import { type ContainerEngine, startDocker, startPodman } from "../platform/testing/container-engines.ts";
+import { type ContainerEngine, hasEngine, startDocker, startPodman } from "../platform/testing/container-engines.ts";
 import { openBlobUploads, registryRoutes } from "../registry/index.ts";
 import { type ImageTestRoom, openImageTestRoom } from "./image-test-room.ts";
 import { hasMachinePython, MACHINE_PYTHON, pushMachineBase } from "./testing/machine-base.ts";
@@ -42,11 +42,17 @@ def run(raw):
 `;
 const KEY = "a-key";
 
-// Needs root, Docker and Podman.
-describe.skipIf(!(await hasMachinePython())).each([
-  ["Docker", startDocker],
-  ["Podman", startPodman],
-])("an image that %s pulls and runs with no Slipway around it", (_, startEngine) => {
+const canRun = await hasMachinePython();
+
+// Need root, Docker, Podman and Debian's Python.
+describe.skipIf(!canRun || !hasEngine("docker"))("an image that Docker pulls and runs with no Slipway around it", () =>
+  standsAlone(startDocker),
+);
+describe.skipIf(!canRun || !hasEngine("podman"))("an image that Podman pulls and runs with no Slipway around it", () =>
+  standsAlone(startPodman),
+);
+
+function standsAlone(startEngine: typeof startDocker): void {
   let room: ImageTestRoom;
   let app: HttpApp;
   let engine: ContainerEngine;
@@ -185,7 +191,7 @@ describe.skipIf(!(await hasMachinePython())).each([
     });
     return container;
   }
-});
+}
 
 async function eventually(attempt: () => Promise<void>): Promise<void> {
   const deadline = performance.now() + 30_000;
