@@ -89,7 +89,7 @@ export function onnxRuntime(
     // It may have gone meanwhile.
     if (slot.worker === undefined || isStopping) return;
     slot.phase = "ready";
-    slot.readyAt = Date.now();
+    slot.readyAt = performance.now();
     if (models.length === 0) {
       models = report.models;
       timings = { load: report.loadMs, warmUp: report.warmUpMs };
@@ -141,7 +141,7 @@ export function onnxRuntime(
     slot.phase = hopeless ? "failed" : "starting";
     if (hopeless) return;
     slot.restarts += 1;
-    slot.timer = setTimeout(startWorker, slot.delay.next(Date.now(), slot.readyAt), slot);
+    slot.timer = setTimeout(startWorker, slot.delay.next(performance.now(), slot.readyAt), slot);
   };
 
   const dispatch = () => {
