@@ -15,6 +15,7 @@ import { type InputReaders, planImage } from "./image-inputs.ts";
 import type { ImageLayer, LayerDependencies } from "./image-layers.ts";
 import { writeManifest } from "./image-manifest.ts";
 import type { ImageProofs } from "./image-proofs.ts";
+import { imageSettings } from "./image-settings.ts";
 import type { RebuildInput } from "./rebuild-image.ts";
 import type { RuntimeTrees } from "./runtime-tree.ts";
 
@@ -200,7 +201,11 @@ export function buildImageOperation(deps: BuildImageDependencies) {
               lockDigest: environment?.lockDigest ?? null,
               proofs: need(context.state, "proofs"),
               architecture,
-              base: standing && { reference: standing.base.reference, digest: standing.base.digest },
+              base: standing && {
+                reference: standing.base.reference,
+                digest: standing.base.digest,
+                user: imageSettings(image, need(context.state, "plan"), standing.base).user,
+              },
             },
           });
           if (!ready) throw operationCancelled();

@@ -1,5 +1,5 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
-import { type BuiltImage, type Image, modelFolder } from "./image.ts";
+import { type BuiltImage, type Image, type ImagePlan, modelFolder } from "./image.ts";
 import { imageVariables, ownVariables } from "./image-settings.ts";
 import { PROBE_COMMAND } from "./start-script.ts";
 
@@ -9,6 +9,7 @@ export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {
   const copies = [
     ...(base === null ? [] : [`COPY runtime/ ${imagePaths.runtime}/`]),
     ...(python ? [`COPY environment/ ${imagePaths.environment}/`] : []),
+    ...dockerSteps(plan),
     ...plan.models.map((model) => {
       const folder = `${imagePaths.appRoot}/${modelFolder(model)}/`;
       return `COPY models/${model.name}/${model.version}/ ${folder}`;
@@ -29,7 +30,7 @@ export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {
     ...(base === null
       ? []
       : [
-          "USER 65532:65532",
+          `USER ${base.user}`,
           `EXPOSE ${STANDALONE_PORT}/tcp`,
           `HEALTHCHECK CMD ${JSON.stringify(PROBE_COMMAND)}`,
           `ENTRYPOINT ${JSON.stringify([imagePaths.start])}`,
@@ -37,6 +38,12 @@ export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {
     ...(plan.driver === null ? [] : [`# The scorer loads ${plan.driver}.`]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** As they were given, but for the line that names the base. */
+function dockerSteps({ dockerSteps }: ImagePlan): string[] {
+  const lines = (dockerSteps ?? "").split(/\r?\n/).filter((line) => line.trim() !== "" && !/^\s*FROM\s/i.test(line));
+  return lines.length === 0 ? [] : ["# Docker steps of the image:", ...lines, "# End of these steps."];
 }
 
 /** Stands for what the base says. */

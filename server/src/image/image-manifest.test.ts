@@ -111,6 +111,20 @@ describe("an image on a base", () => {
     expect(text).toContain('ENTRYPOINT ["/opt/slipway/bin/scorer"]');
   });
 
+  it("shows the Docker steps that it was given, and who runs by them", async () => {
+    const dockerSteps = "FROM base:python3.11\nENV STEP=yes\nUSER 1000:1000\n";
+    const { id } = await room.images.create(room.workspace.id, {
+      ...{ name: "stepped", modelIds: ["digits:1"], assets: [] },
+      targetRuntime: { runtimeType: "Python", targetArchitecture: "amd64", properties: { dockerSteps } },
+    });
+    const stepped = await room.built(id);
+    expect(stepped.error).toBeNull();
+    const text = await room.images.dockerfile(stepped.linkSecret);
+    expect(text).toContain("# Docker steps of the image:\nENV STEP=yes\nUSER 1000:1000\n");
+    expect(text.match(/^FROM /gm)).toHaveLength(1);
+    expect(text.match(/^USER .*$/gm)?.at(-1)).toBe("USER 1000:1000");
+  });
+
   it("stays an image without one where none is found: for processes, with the reason", async () => {
     const other = await openImageTestRoom();
     try {

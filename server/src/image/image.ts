@@ -116,6 +116,8 @@ export interface PlannedModel {
 export interface BuiltBase {
   readonly reference: string;
   readonly digest: string;
+  /** who runs in the image: the base's own user, or one of ours where that is root */
+  readonly user: string;
 }
 
 /** Kinds of documents that say what an image is made of; they lie beside it as referrers (OCI image specification, "subject"). */
