@@ -115,7 +115,7 @@ describe("an image with a Python environment", () => {
     expect(manifest.layers.map((layer) => layer.mediaType)).toEqual([
       mediaTypes.layer,
       mediaTypes.layer,
-      mediaTypes.layerGzip,
+      mediaTypes.layer,
     ]);
     for (const { digest } of [manifest.config, ...manifest.layers]) {
       const url = `${registryUrl}/v2/default/words-image/blobs/${digest}`;

@@ -141,17 +141,30 @@ describe("jobs", () => {
 });
 
 describe("warm-up", () => {
+  // A clock that only the models' work moves: what a run costs must not depend on what else this machine does.
+  let nowMs = 0;
+  const now = () => nowMs;
+  const costing = (costMs: (rows: number) => number) => (rows: number[][]) => {
+    nowMs += costMs(rows.length);
+    return double(rows);
+  };
+
   it("allows batches where rows stand for themselves", async () => {
-    // A fixed cost far above the cost of a row.
-    const busy = model("m", (rows) => {
-      const until = performance.now() + 1;
-      while (performance.now() < until);
-      return double(rows);
-    });
-    const { singleMs, maxRows, fixedMs } = await warmUp(busy.session);
-    expect(singleMs).toBeGreaterThanOrEqual(1);
-    expect(maxRows).toBeGreaterThanOrEqual(16);
-    expect(fixedMs).toBeGreaterThan(0.5);
+    const { session } = model(
+      "m",
+      costing((rows) => 1 + rows / 100),
+    );
+    const { singleMs, maxRows, fixedMs } = await warmUp(session, now);
+    expect(singleMs).toBeCloseTo(1.01);
+    expect(maxRows).toBe(64);
+    expect(fixedMs).toBeCloseTo(1);
+  });
+
+  it("allows no more rows than pay, or than a caller may wait for", async () => {
+    const upTo = async (costMs: (rows: number) => number) =>
+      (await warmUp(model("m", costing(costMs)).session, now)).maxRows;
+    expect(await upTo((rows) => 10 + rows)).toBe(8);
+    expect(await upTo((rows) => (rows <= 4 ? 1 : rows))).toBe(4);
   });
 
   it.each<[what: string, compute: (rows: number[][]) => number[][], shape?: (number | string)[]]>([
@@ -164,14 +177,7 @@ describe("warm-up", () => {
     ],
     ["answer with another number of rows", (rows) => [rows[0] as number[]]],
     ["have a fixed first dimension", double, [1, 2]],
-    [
-      "cost the same for each row",
-      (rows) => {
-        const until = performance.now() + rows.length;
-        while (performance.now() < until);
-        return double(rows);
-      },
-    ],
+    ["cost the same for each row", costing((rows) => rows)],
     [
       "refuse made-up input",
       () => {
@@ -179,6 +185,6 @@ describe("warm-up", () => {
       },
     ],
   ])("forbids batches of models that %s", async (_, compute, shape) => {
-    expect((await warmUp(model("m", compute, shape).session)).maxRows).toBe(1);
+    expect((await warmUp(model("m", compute, shape).session, now)).maxRows).toBe(1);
   });
 });

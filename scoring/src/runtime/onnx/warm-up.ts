@@ -23,16 +23,20 @@ const MEASURED_RUNS = 3;
 /** A model may differ in the last digits when it computes several rows at once, but not more. */
 const TOLERANCE = 1e-4;
 
+type Now = () => number;
+
 /**
  * Runs a model with zeros until it is warm, and finds out whether its requests can be put together: the first dimension of all its
  * inputs and outputs must be free, rows must not depend on each other, and it must pay.
+ *
+ * @param now milliseconds of the clock that runs are measured by
  */
-export async function warmUp(model: ModelSession): Promise<ModelCosts> {
+export async function warmUp(model: ModelSession, now: Now = () => performance.now()): Promise<ModelCosts> {
   const single = inputsOf(model, 1, () => 0);
   let singleMs: number;
   try {
     await model.run(single);
-    singleMs = await measure(model, single);
+    singleMs = await measure(model, single, now);
   } catch {
     // Zeros of these shapes need not be input that it understands. Its first request will tell.
     return { singleMs: undefined, maxRows: 1, fixedMs: 0 };
@@ -40,19 +44,20 @@ export async function warmUp(model: ModelSession): Promise<ModelCosts> {
   const alone: ModelCosts = { singleMs, maxRows: 1, fixedMs: 0 };
   try {
     return singleMs < BATCH_RUN_MS && hasFreeRows(model) && (await rowsAreIndependent(model))
-      ? await measureBatches(model, singleMs)
+      ? await measureBatches(model, singleMs, now)
       : alone;
   } catch {
     return alone;
   }
 }
 
-async function measureBatches(model: ModelSession, singleMs: number): Promise<ModelCosts> {
+async function measureBatches(model: ModelSession, singleMs: number, now: Now): Promise<ModelCosts> {
   let best = { rows: 1, ms: singleMs };
   for (let rows = 2; rows <= MAX_ROWS; rows *= 2) {
     const ms = await measure(
       model,
       inputsOf(model, rows, () => 0),
+      now,
     );
     if (ms > BATCH_RUN_MS || ms / rows > (best.ms / best.rows) * WORTH_DOUBLING) break;
     best = { rows, ms };
@@ -63,12 +68,12 @@ async function measureBatches(model: ModelSession, singleMs: number): Promise<Mo
 }
 
 /** The quickest of some runs: what disturbed the others is not the model's cost. */
-async function measure(model: ModelSession, inputs: readonly Tensor[]): Promise<number> {
+async function measure(model: ModelSession, inputs: readonly Tensor[], now: Now): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let run = 0; run < MEASURED_RUNS; run += 1) {
-    const began = performance.now();
+    const began = now();
     await model.run(inputs);
-    best = Math.min(best, performance.now() - began);
+    best = Math.min(best, now() - began);
     if (best > BATCH_RUN_MS) break;
   }
   return best;
