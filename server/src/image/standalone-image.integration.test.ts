@@ -17,6 +17,8 @@ const run = promisify(execFile);
 const SCORE = `import json, os, subprocess, time
 def init():
     global word
+    if "FAIL" in os.environ:
+        raise ValueError(os.environ["FAIL"])
     word = open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")).read()
 def state(pid):
     try:
@@ -142,11 +144,23 @@ function standsAlone(startEngine: typeof startDocker): void {
     expect(await docker("inspect", "--format", "{{.State.ExitCode}}", container.id)).toBe("0");
   });
 
-  it("says in its log and its end why it cannot serve", async () => {
-    const id = await docker("run", "--detach", ...COMMON, "--env", "SLIPWAY_WORKERS=many", image);
+  it.each([
+    ["a setting", "SLIPWAY_WORKERS=many", 'SLIPWAY_WORKERS is "many"'],
+    ["the script", "FAIL=no luck today", "no luck today"],
+  ])("says in its log and its end that it cannot serve because of %s", async (_, variable, reason) => {
+    const id = await docker(
+      "run",
+      "--detach",
+      ...COMMON,
+      "--env",
+      `SLIPWAY_PORT=${await freePort()}`,
+      "--env",
+      variable,
+      image,
+    );
     expect(await docker("wait", id)).toBe("1");
     const { stderr } = await run("docker", ["--host", engine.address, "logs", id]);
-    expect(stderr).toContain('SLIPWAY_WORKERS is "many"');
+    expect(stderr).toContain(reason);
   });
 
   it("has as many workers as processors by the container's limit", async () => {
