@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasGenuineClient, type Installation, startInstallation } from "./harness/installation.ts";
+import { startDebianRegistry } from "../../server/src/registry/remote/test/debian-registry.ts";
+import { hasGenuineClient, type Installation, repository, run, startInstallation } from "./harness/installation.ts";
 
 /** The promise "the genuine client works": azureml-core from PyPI, unmodified, judged by scripts that use it as people do. */
 describe.skipIf(!hasGenuineClient)("the genuine azureml-core", () => {
@@ -54,6 +55,25 @@ describe.skipIf(!hasGenuineClient)("the genuine azureml-core", () => {
 
   test("finds its models by path, and deploys with InferenceConfig and Environment", async () => {
     await script("model_paths");
+  });
+
+  test("stands on bases of private registries, and takes Docker steps", async () => {
+    const registry = await startDebianRegistry({ tls: false });
+    try {
+      const { username, password } = registry.credentials;
+      const make = [process.execPath, join(repository, "scripts/make-base-image.ts"), "--to"];
+      const env = { SLIPWAY_REGISTRY_USERNAME: username, SLIPWAY_REGISTRY_PASSWORD: password };
+      const made = await run([...make, `${registry.host}/team/base:1`], {
+        env,
+        timeoutMs: 300_000,
+      });
+      expect(made.code, made.output).toBe(0);
+      const { stdout } = await script("bases", [registry.host, username, password]);
+      // The client ends its dots without a new line.
+      expect(stdout.match(/ok: (base of|RUN is refused|base_dockerfile)/g)).toHaveLength(3);
+    } finally {
+      await registry.close();
+    }
   });
 
   test("is told the cause of every failure", async () => {

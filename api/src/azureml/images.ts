@@ -33,6 +33,13 @@ export const CreateImageRequest = Type.Object({
   ),
   dockerFileUri: Optional(Type.String()),
   baseImage: Optional(Type.String()),
+  baseImageRegistryInfo: Optional(
+    Type.Object({
+      location: Optional(Type.String()),
+      user: Optional(Type.String()),
+      password: Optional(Type.String()),
+    }),
+  ),
 });
 export type CreateImageRequest = Static<typeof CreateImageRequest>;
 

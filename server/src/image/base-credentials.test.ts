@@ -54,6 +54,13 @@ describe("the login for the registry of a base", () => {
     expect(await room.baseCredentials.find(room.workspace.id, image.id)).toBeUndefined();
   });
 
+  it("is read where the genuine client puts it, too", () => {
+    const { baseImage, baseImageRegistryInfo } = body.targetRuntime.properties;
+    const request = toImageRequest({ name: "x", baseImage, baseImageRegistryInfo });
+    expect(request.baseCredentials).toEqual(LOGIN);
+    expect(JSON.stringify(request.targetRuntime)).not.toContain(PASSWORD);
+  });
+
   it("is there only with user name and password", () => {
     const read = (registry: Partial<Parameters<typeof readBase>[0]["registry"]>, image: unknown = "base:1") =>
       readBase({ image, registry: { address: undefined, username: undefined, password: undefined, ...registry } });

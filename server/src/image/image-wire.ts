@@ -53,7 +53,12 @@ export function toWireImage(image: Image, links: ImageLinks, modelDetails?: read
 export function toImageRequest(body: CreateImageRequest): ImageRequest {
   const { targetRuntime } = body;
   const { baseImage, baseImageRegistryInfo, ...properties } = targetRuntime?.properties ?? {};
-  const registry = (baseImageRegistryInfo ?? {}) as { location?: unknown; user?: unknown; password?: unknown };
+  // The genuine client says it beside the runtime, the contract within it.
+  const registry = (body.baseImageRegistryInfo ?? baseImageRegistryInfo ?? {}) as {
+    location?: unknown;
+    user?: unknown;
+    password?: unknown;
+  };
   const { reference, credentials } = readBase({
     image: body.baseImage || baseImage,
     registry: { address: registry.location, username: registry.user, password: registry.password },
