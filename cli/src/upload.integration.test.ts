@@ -64,6 +64,20 @@ test("a large file is streamed in one request, and its bytes arrive", async () =
   expect(await storedDigest(model.id)).toBe(sha256);
 });
 
+test("an answer whose ETag was lost on the way is a success all the same", async () => {
+  const { path, sha256 } = await newFile("no-etag.bin");
+  let puts = 0;
+  const client = await clientWith((fetch) => async (url, init) => {
+    const response = await fetch(url, init);
+    if (init?.method !== "PUT") return response;
+    puts += 1;
+    return new Response(response.body, { status: response.status });
+  });
+  const model = await client.models.register({ name: "no-etag", files: [await fileOnDisk(path)] });
+  expect(puts).toBe(1);
+  expect(await storedDigest(model.id)).toBe(sha256);
+});
+
 test("a larger file that is new to the server is not read twice, and goes on in blocks when the connection breaks", async () => {
   const size = 64 * 1024 * 1024 + 5;
   const unseen = await newFile("unseen.bin", size);

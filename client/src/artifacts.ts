@@ -85,8 +85,8 @@ export function createArtifacts(http: Http, fetch: Fetch, address: WorkspaceAddr
       sentBytes += bytes;
       options.onUpload?.({ sentBytes, totalBytes: file.sizeBytes, reusedBytes: 0 });
     };
-    const sha256 = await uploadInOneRequest(fetch, content.uploadUri, file, { onSent, signal: options.signal });
-    return sha256 === undefined ? undefined : [{ path: file.path, artifactId: artifact.artifactId, sha256 }];
+    const sent = await uploadInOneRequest(fetch, content.uploadUri, file, { onSent, signal: options.signal });
+    return sent && [{ path: file.path, artifactId: artifact.artifactId, ...sent }];
   }
 
   return {

@@ -38,16 +38,21 @@ export async function uploadBlob(
 
 const wholeFile = { "content-type": "application/octet-stream", "x-ms-blob-type": "BlockBlob" } as const;
 
+export interface SentFile {
+  /** of what the server stored, in hex; undefined if something on the way took the header that says it */
+  readonly sha256: string | undefined;
+}
+
 /**
- * @returns the SHA-256 of what the server stored, in hex; undefined if this platform has no streams to send, the file is too
- * large for one request, or the connection broke: then it goes in blocks
+ * @returns undefined if this platform has no streams to send, the file is too large for one request, or the connection broke: then
+ * it goes in blocks
  */
 export async function uploadInOneRequest(
   fetch: Fetch,
   uploadUri: string,
   file: FileSource,
   options: BlobUploadOptions = {},
-): Promise<string | undefined> {
+): Promise<SentFile | undefined> {
   const content = file.sizeBytes <= STREAMED_BYTES ? file.stream?.() : undefined;
   if (content === undefined) return undefined;
   let sent = 0;
@@ -62,7 +67,7 @@ export async function uploadInOneRequest(
   try {
     const init: RequestWithStream = { method: "PUT", headers: wholeFile, body, duplex: "half" };
     const { headers } = await request(fetch, uploadUri, init, options.signal);
-    return /^"sha256:([0-9a-f]{64})"$/.exec(headers.get("etag") ?? "")?.[1];
+    return { sha256: /^"sha256:([0-9a-f]{64})"$/.exec(headers.get("etag") ?? "")?.[1] };
   } catch (error) {
     // A fetch that read from it has given it up already.
     if (!body.locked) await body.cancel();
