@@ -11,6 +11,7 @@ export * from "./gateway-config.ts";
 export * from "./id-map.ts";
 export * from "./image-description.ts";
 export * from "./node-options.ts";
+export * from "./process-metrics.ts";
 export * from "./prometheus-text.ts";
 export * from "./request-metrics.ts";
 export * from "./route-snapshot.ts";

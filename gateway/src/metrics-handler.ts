@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type MetricFamily, PROMETHEUS_CONTENT_TYPE, prometheusText } from "@slipway/api";
+import { type MetricFamily, PROMETHEUS_CONTENT_TYPE, processFamilies, prometheusText } from "@slipway/api";
 import { refuseEarly, writeRefusal } from "./answer-writer.ts";
 import { bearerOf, isLoopback } from "./credential.ts";
 import { internalError, methodNotAllowed, metricsForbidden } from "./gateway-errors.ts";
@@ -46,32 +46,16 @@ async function metricsText({ table, unrouted }: Traffic): Promise<string> {
 
 function gatewayFamilies(table: RouteTable | undefined): MetricFamily[] {
   const { user, system } = process.cpuUsage();
-  const one = (value: number) => [{ labels: {}, value }];
+  const startedAt = performance.timeOrigin / 1000;
+  const usage = { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6, startedAt };
   return [
     {
       name: "slipway_routes_version",
       type: "gauge",
       help: "Version of the routes in force; 0 without routes.",
-      samples: one(table?.version ?? 0),
+      samples: [{ labels: {}, value: table?.version ?? 0 }],
     },
-    {
-      name: "process_resident_memory_bytes",
-      type: "gauge",
-      help: "Resident memory of the gateway.",
-      samples: one(process.memoryUsage.rss()),
-    },
-    {
-      name: "process_cpu_seconds_total",
-      type: "counter",
-      help: "CPU time of the gateway.",
-      samples: one((user + system) / 1e6),
-    },
-    {
-      name: "process_start_time_seconds",
-      type: "gauge",
-      help: "When the gateway began, in seconds since 1970.",
-      samples: one(performance.timeOrigin / 1000),
-    },
+    ...processFamilies(usage, "the gateway"),
   ];
 }
 

@@ -3,6 +3,7 @@ import {
   FrameKind,
   type MetricFamily,
   PROMETHEUS_CONTENT_TYPE,
+  processFamilies,
   prometheusText,
   type RequestOutcome,
   requestFamilies,
@@ -36,7 +37,7 @@ export function withMetrics(service: string, handle: RequestHandler, state: () =
       ...requestFamilies([{ labels, counts: { durations, outcomes } }]),
       inFlight,
       ...scorerFamilies([{ labels: { ...labels, replica: scorer.replicaId }, state: scorer }]),
-      ...processFamilies(),
+      ...processFamilies(usage(), "the scorer", "the scorer, without its workers"),
     ]);
   };
 
@@ -77,27 +78,8 @@ export function withMetrics(service: string, handle: RequestHandler, state: () =
   };
 }
 
-function processFamilies(): MetricFamily[] {
+function usage() {
   const { user, system } = process.cpuUsage();
-  const one = (value: number) => [{ labels: {}, value }];
-  return [
-    {
-      name: "process_resident_memory_bytes",
-      type: "gauge",
-      help: "Resident memory of the scorer, without its workers.",
-      samples: one(process.memoryUsage.rss()),
-    },
-    {
-      name: "process_cpu_seconds_total",
-      type: "counter",
-      help: "CPU time of the scorer, without its workers.",
-      samples: one((user + system) / 1e6),
-    },
-    {
-      name: "process_start_time_seconds",
-      type: "gauge",
-      help: "When the scorer began, in seconds since 1970.",
-      samples: one(performance.timeOrigin / 1000),
-    },
-  ];
+  const startedAt = performance.timeOrigin / 1000;
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6, startedAt };
 }
