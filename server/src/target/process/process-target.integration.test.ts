@@ -16,6 +16,7 @@ import { newShortId } from "../../platform/ids.ts";
 import { silentLog } from "../../platform/log.ts";
 import { isAlive } from "../../platform/process-identity.ts";
 import { detectIsolation } from "../../platform/sandbox.ts";
+import { plainDeployment } from "../plain-deployment.ts";
 import { runFolder } from "../replica/run-folder.ts";
 import { score } from "../score-over-frames.ts";
 import type { Deployment, ReplicaObservation, RunContext } from "../target.ts";
@@ -138,19 +139,6 @@ async function selfContainedPython(root: string): Promise<string> {
   await cp(join("/usr/lib", python), join(root, "lib", python), { recursive: true, verbatimSymlinks: true });
   return root;
 }
-
-const plainDeployment: Omit<Deployment, "id" | "bundle"> = {
-  workspace: "default",
-  service: "echo",
-  revision: 1,
-  replicas: 1,
-  cpu: 1,
-  memoryBytes: 512 * 1024 * 1024,
-  maxConcurrentRequests: 1,
-  scoringTimeoutMs: 60_000,
-  startTimeoutMs: 30_000,
-  maxBodyBytes: 1024 * 1024,
-};
 
 targetConformance("process", openProcessWorld);
 

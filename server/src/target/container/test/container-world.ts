@@ -7,6 +7,7 @@ import { systemClock } from "../../../platform/clock.ts";
 import { newShortId } from "../../../platform/ids.ts";
 import { silentLog } from "../../../platform/log.ts";
 import type { ContainerEngine } from "../../../platform/testing/container-engines.ts";
+import { plainDeployment } from "../../plain-deployment.ts";
 import type { Deployment, ImageBundle, ReplicaObservation } from "../../target.ts";
 import { type ConformanceWorld, type DeploymentWishes, eventually } from "../../target-conformance.ts";
 import { labels } from "../container-settings.ts";
@@ -114,16 +115,3 @@ export async function openContainerWorld(engine: ContainerEngine, image: Machine
     },
   };
 }
-
-const plainDeployment: Omit<Deployment, "id" | "bundle"> = {
-  workspace: "default",
-  service: "echo",
-  revision: 1,
-  replicas: 1,
-  cpu: 1,
-  memoryBytes: 512 * 1024 * 1024,
-  maxConcurrentRequests: 1,
-  scoringTimeoutMs: 60_000,
-  startTimeoutMs: 30_000,
-  maxBodyBytes: 1024 * 1024,
-};
