@@ -1,18 +1,14 @@
-import { cp } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Benchmark } from "./benchmark.ts";
-import { bothLoops, LOOP_METRICS, PER_SECOND, requirePrograms } from "./measure/both-loops.ts";
-import { pinSelf, twoCores } from "./measure/cores.ts";
-import { callsInProcess } from "./measure/in-process.ts";
+import { LOOP_METRICS, PER_SECOND } from "./measure/both-loops.ts";
+import { runOnOneCore } from "./measure/one-core-run.ts";
 import { ONNX, ONNX_TOOLS, pythonPrograms } from "./measure/python-environment.ts";
-import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { pythonFolder, trainOnnxModel } from "./measure/trained-model.ts";
 import { AZUREML_SERVER, azuremlServer } from "./servers/azureml-server.ts";
-import { answersRight, type Stage } from "./servers/contender.ts";
+import type { Stage } from "./servers/contender.ts";
 import { nodeEcho } from "./servers/node-echo.ts";
 import { slipwayGateway } from "./servers/slipway-gateway.ts";
 import { slipwayScorer } from "./servers/slipway-scorer.ts";
-import { startContenders } from "./servers/start-contenders.ts";
 import { triton } from "./servers/triton.ts";
 
 const script = join(pythonFolder, "onnx/score.py");
@@ -46,30 +42,14 @@ ${PER_SECOND} requests/s.
 3 rounds of 5 s closed and 5 s open loop, about 4 minutes (the first time a minute more). --quick: 1 round of 1 s each.`,
   metrics: LOOP_METRICS,
   base: AZUREML_SERVER,
-  async run(context) {
-    requirePrograms();
-    const [rounds, seconds] = context.quick ? [1, 1] : [3, 5];
-    const model = await trainOnnxModel(join(await pythonPrograms(ONNX_TOOLS), "python"), context.folder);
-    await cp(script, join(context.folder, "score.py"));
-    const cores = twoCores();
-    context.resources.defer(() => pinSelf(cores.all));
-    pinSelf(cores.server);
-    const { started, missing } = await startContenders(context, contenders, model, script);
-    const python = join(await pythonPrograms(ONNX), "python");
-    pinSelf(cores.load);
-
-    const lines = await collectRounds(context, rounds, async function* (): AsyncIterable<Measured> {
-      for (const { name, address } of started) {
-        await answersRight(address, model);
-        yield { name, values: await bothLoops(address, seconds) };
-      }
-      const calls = await callsInProcess(python, model, seconds, cores.server);
-      yield { name: "limit: run() in a loop", values: { "requests/s": calls } };
-    });
-    return {
-      lines,
-      missing,
-      facts: { "server core": cores.server, "load core": cores.load, packages: ONNX.join(", ") },
-    };
-  },
+  run: (context) =>
+    runOnOneCore(context, {
+      contenders,
+      script,
+      packages: ONNX,
+      prepare: async () => ({
+        model: await trainOnnxModel(join(await pythonPrograms(ONNX_TOOLS), "python"), context.folder),
+        python: join(await pythonPrograms(ONNX), "python"),
+      }),
+    }),
 };

@@ -1,22 +1,17 @@
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { repository } from "../../e2e/src/harness/installation.ts";
 import type { Benchmark } from "./benchmark.ts";
-import { bothLoops, LOOP_METRICS, PER_SECOND, requirePrograms } from "./measure/both-loops.ts";
-import { pinSelf, twoCores } from "./measure/cores.ts";
-import { callsInProcess } from "./measure/in-process.ts";
+import { LOOP_METRICS, PER_SECOND } from "./measure/both-loops.ts";
+import { runOnOneCore } from "./measure/one-core-run.ts";
 import { pythonPrograms, SCIKIT_LEARN } from "./measure/python-environment.ts";
-import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { trainModel } from "./measure/trained-model.ts";
 import { AZUREML_SERVER, azuremlServer } from "./servers/azureml-server.ts";
 import { bentoml } from "./servers/bentoml.ts";
-import { answersRight } from "./servers/contender.ts";
 import { litserve } from "./servers/litserve.ts";
 import { mlserver } from "./servers/mlserver.ts";
 import { nodeEcho } from "./servers/node-echo.ts";
 import { slipwayGateway } from "./servers/slipway-gateway.ts";
 import { slipwayScorer } from "./servers/slipway-scorer.ts";
-import { startContenders } from "./servers/start-contenders.ts";
 
 const contenders = [azuremlServer(), slipwayGateway(), slipwayScorer(), mlserver, litserve, bentoml, nodeEcho];
 const script = join(repository, "examples/diabetes/score.py");
@@ -35,30 +30,14 @@ one that cannot be is named and left out. Limits: the same run() in a loop witho
 3 rounds of 5 s closed and 5 s open loop, about 5 minutes (the first time a minute more). --quick: 1 round of 1 s each, about 1 minute.`,
   metrics: LOOP_METRICS,
   base: AZUREML_SERVER,
-  async run(context) {
-    requirePrograms();
-    const [rounds, seconds] = context.quick ? [1, 1] : [3, 5];
-    const python = join(await pythonPrograms(SCIKIT_LEARN), "python");
-    const model = await trainModel(python, context.folder);
-    await cp(script, join(context.folder, "score.py"));
-    const cores = twoCores();
-    context.resources.defer(() => pinSelf(cores.all));
-    pinSelf(cores.server);
-    const { started, missing } = await startContenders(context, contenders, model, script);
-    pinSelf(cores.load);
-
-    const lines = await collectRounds(context, rounds, async function* (): AsyncIterable<Measured> {
-      for (const { name, address } of started) {
-        await answersRight(address, model);
-        yield { name, values: await bothLoops(address, seconds) };
-      }
-      const calls = await callsInProcess(python, model, seconds, cores.server);
-      yield { name: "limit: run() in a loop", values: { "requests/s": calls } };
-    });
-    return {
-      lines,
-      missing,
-      facts: { "server core": cores.server, "load core": cores.load, packages: SCIKIT_LEARN.join(", ") },
-    };
-  },
+  run: (context) =>
+    runOnOneCore(context, {
+      contenders,
+      script,
+      packages: SCIKIT_LEARN,
+      async prepare() {
+        const python = join(await pythonPrograms(SCIKIT_LEARN), "python");
+        return { model: await trainModel(python, context.folder), python };
+      },
+    }),
 };
