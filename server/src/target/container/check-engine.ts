@@ -1,8 +1,8 @@
+import type { EngineInfo } from "../../platform/engine/engine-answers.ts";
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Check } from "../target.ts";
 import type { OwnUser } from "./container-user.ts";
-import type { EngineInfo } from "./engine-answers.ts";
-import type { EngineClient } from "./engine-client.ts";
 
 const OR_PROCESSES = "or run services as processes (--container-instances process).";
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,8 +8,6 @@ import { checkInfo } from "./check-engine.ts";
 import { containerSettings } from "./container-settings.ts";
 import { containerUser } from "./container-user.ts";
 import { engineReference } from "./ensure-image.ts";
-import { engineFinder, socketOf, usualSockets } from "./find-engine.ts";
-import { ownLimits } from "./own-process.ts";
 import { outerSockets, replicaFolder } from "./replica-folder.ts";
 
 const info = { NCPU: 2, MemTotal: 1, Architecture: "x86_64" };
@@ -85,50 +83,6 @@ test("an image is called after its repository, version and digest, and never loo
   expect(engineReference({ imageDigest, imageLocation: `registry.example.org/team/a/b@${imageDigest}` })).toBe(
     "localhost/slipway/team/a/b:latest-0123456789ab",
   );
-});
-
-test.each([
-  "tcp://localhost:2375",
-  "ssh://me@host",
-  "npipe:////./pipe/docker_engine",
-  "/var/run/docker.sock",
-  "unix://x",
-])("%s is no engine of this machine", (address) => {
-  expect(() => socketOf(address)).toThrow(expect.objectContaining({ code: "EngineAddressUnsupported" }));
-});
-
-test("engines are looked for where they usually are; a named one is the only one", async () => {
-  expect(socketOf("unix:///run/docker.sock")).toBe("/run/docker.sock");
-  expect(usualSockets({ XDG_RUNTIME_DIR: "/run/user/1000" }).at(-1)).toBe("/run/user/1000/podman/podman.sock");
-  const env = { DOCKER_HOST: "unix:///run/a.sock", CONTAINER_HOST: "unix:///run/b.sock" };
-  expect((await engineFinder({ address: "unix:///run/c.sock", env, file: "/nonexistent" })()).socketPath).toBe(
-    "/run/c.sock",
-  );
-  expect((await engineFinder({ address: undefined, env, file: "/nonexistent" })()).socketPath).toBe("/run/a.sock");
-});
-
-test("the engine that was found is the same in the next life", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "slipway-find-"));
-  const file = join(folder, "engine.json");
-  await writeFile(file, '{"socketPath": "/run/before.sock"}');
-  expect((await engineFinder({ address: undefined, env: {}, file })()).socketPath).toBe("/run/before.sock");
-  await rm(folder, { recursive: true });
-});
-
-test("limits are no higher than this machine's, and left alone where it has none", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "slipway-limits-"));
-  const file = join(folder, "limits");
-  await writeFile(
-    file,
-    "Max processes             96365  96365  processes\nMax open files            1024  20000  files\n",
-  );
-  expect(await ownLimits(file)).toEqual([
-    { Name: "nofile", Soft: 20_000, Hard: 20_000 },
-    { Name: "nproc", Soft: 20_000, Hard: 20_000 },
-  ]);
-  await writeFile(file, "Max processes             unlimited unlimited processes\n");
-  expect(await ownLimits(file)).toEqual([]);
-  await rm(folder, { recursive: true });
 });
 
 test("sockets in a deep folder are reached by a short link, made once", async () => {

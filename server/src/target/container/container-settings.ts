@@ -1,7 +1,8 @@
 import { imagePaths } from "@slipway/api";
+import type { EngineInfo } from "../../platform/engine/engine-answers.ts";
+import type { Limit } from "../../platform/engine/own-limits.ts";
 import type { Deployment } from "../target.ts";
 import type { ContainerUser } from "./container-user.ts";
-import type { EngineInfo } from "./engine-answers.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 
 /** Names of labels; adoption and removal find containers by them, whatever they are called. */
@@ -27,15 +28,6 @@ export interface SettingsRequest {
   readonly limits: readonly Limit[];
   readonly timeZone: string | undefined;
 }
-
-/** `ulimit` of the container's processes. */
-export interface Limit {
-  readonly Name: "nofile" | "nproc";
-  readonly Soft: number;
-  readonly Hard: number;
-}
-
-export type ContainerSettings = ReturnType<typeof containerSettings>;
 
 /** The body of `POST /containers/create`: everything that keeps user code to itself stands here. */
 export function containerSettings(request: SettingsRequest) {

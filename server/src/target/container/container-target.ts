@@ -1,6 +1,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Type } from "typebox";
+import type { EngineInfo } from "../../platform/engine/engine-answers.ts";
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import { createBringUp } from "../replica/bring-up.ts";
@@ -18,8 +20,6 @@ import type { Deployment, Observation, ReplicaObservation, RunContext, Target } 
 import { checkEngine } from "./check-engine.ts";
 import { updateRecord } from "./container-record.ts";
 import { labels } from "./container-settings.ts";
-import type { EngineInfo } from "./engine-answers.ts";
-import type { EngineClient } from "./engine-client.ts";
 import { engineReference, ensureImage, type FindBlobs } from "./ensure-image.ts";
 import { keptImages } from "./kept-images.ts";
 import { type ContainerLook, describeContainer, isDraining, isOnItsWay, lookAtContainer } from "./look-at-container.ts";

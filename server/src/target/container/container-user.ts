@@ -1,5 +1,5 @@
+import type { EngineInfo } from "../../platform/engine/engine-answers.ts";
 import { type UserRange, userOf } from "../../platform/sandbox-user.ts";
-import type { EngineInfo } from "./engine-answers.ts";
 
 /** As whom a container runs, seen from inside, and who owns its folders, seen from outside. */
 export interface ContainerUser {

@@ -1,9 +1,10 @@
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
+import { imageNotLoaded } from "../../platform/engine/engine-errors.ts";
+import type { ImageBlobs } from "../../platform/engine/image-archive.ts";
+import { loadImage } from "../../platform/engine/load-image.ts";
 import { foreignArchitecture } from "../replica/replica-errors.ts";
 import type { ImageBundle, RunContext } from "../target.ts";
-import { imageNotLoaded, imageWithoutBase } from "./container-errors.ts";
-import type { EngineClient } from "./engine-client.ts";
-import type { ImageBlobs } from "./image-archive.ts";
-import { loadImage } from "./load-image.ts";
+import { imageWithoutBase } from "./container-errors.ts";
 
 /** All blobs of an image of the registry. @throws {AppError} when the registry has lost it */
 export type FindBlobs = (bundle: ImageBundle) => Promise<ImageBlobs>;
@@ -35,7 +36,7 @@ export async function ensureImage(
   const ids = [blobs.config.digest, blobs.manifest.digest];
   const there = await engine.image(reference);
   if (there !== undefined && ids.includes(there.Id)) return there.Id;
-  await loadImage(engine, bundle, blobs, reference, relatives, context);
+  await loadImage(engine, bundle.imageId, blobs, reference, relatives, context);
   const loaded = await engine.image(reference);
   if (loaded === undefined || !ids.includes(loaded.Id)) {
     throw imageNotLoaded(bundle.imageId, `it has the id ${loaded?.Id ?? "none"} there, not ${ids.join(" or ")}`);

@@ -1,5 +1,6 @@
+export { engineFinder } from "../../platform/engine/find-engine.ts";
+export type { ImageBlob, ImageBlobs } from "../../platform/engine/image-archive.ts";
+export { ownLimits } from "../../platform/engine/own-limits.ts";
 export { type ContainerTargetOptions, createContainerTarget } from "./container-target.ts";
 export type { FindBlobs } from "./ensure-image.ts";
-export { engineFinder } from "./find-engine.ts";
-export type { ImageBlob, ImageBlobs } from "./image-archive.ts";
-export { ownLimits, ownUser } from "./own-process.ts";
+export { ownUser } from "./own-user.ts";

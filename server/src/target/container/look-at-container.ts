@@ -1,11 +1,13 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { type Cause, ExitReason, type ScorerState } from "@slipway/api";
+import type { Container } from "../../platform/engine/engine-answers.ts";
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { AppError, errnoCode } from "../../platform/errors.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
 import { askScorer } from "../replica/ask-scorer.ts";
 import { describeAnswer, startDeadlineMs } from "../replica/describe-answer.ts";
-import { parseFile } from "../replica/parse-file.ts";
 import {
   machineRestarted,
   scorerEnded,
@@ -16,8 +18,6 @@ import {
 import type { ReplicaObservation } from "../target.ts";
 import { containerRemoved, containerStopped, probablyOutOfMemory } from "./container-causes.ts";
 import { type ContainerRecord, readRecord } from "./container-record.ts";
-import type { Container } from "./engine-answers.ts";
-import type { EngineClient } from "./engine-client.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 
 /** What is known of one replica at one moment. */

@@ -1,5 +1,5 @@
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import type { Deployment, RunContext } from "../target.ts";
-import type { EngineClient } from "./engine-client.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 import { prepareContainer, type StartOptions } from "./start-container.ts";
 import { standbyOf } from "./start-file.ts";

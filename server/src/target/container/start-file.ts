@@ -1,13 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { StartFile } from "@slipway/api";
 import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { AppError } from "../../platform/errors.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
 import { SAFE_ENV } from "../../platform/sandbox.ts";
-import { parseFile } from "../replica/parse-file.ts";
 import type { Standby } from "../target.ts";
 import { readRecord } from "./container-record.ts";
-import type { EngineClient } from "./engine-client.ts";
 import type { ReplicaFolder } from "./replica-folder.ts";
 
 export interface StartFileOptions {

@@ -1,10 +1,10 @@
 import { appendFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
+import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { askScorer } from "../replica/ask-scorer.ts";
 import { type ContainerRecord, readRecord, updateRecord } from "./container-record.ts";
 import { containerName, labels } from "./container-settings.ts";
-import type { EngineClient } from "./engine-client.ts";
 import { type ReplicaFolder, removeStrangeFiles } from "./replica-folder.ts";
 
 /** A little more than the scorer itself gives its slowest request: it should end by its own decision. */

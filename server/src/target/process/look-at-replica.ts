@@ -3,10 +3,10 @@ import { ExitReason, ScorerConfig, type ScorerState } from "@slipway/api";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
 import type { Cgroups } from "../../platform/cgroup.ts";
 import { errnoCode } from "../../platform/errors.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 import { identifyProcess, isAlive, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { askScorer } from "../replica/ask-scorer.ts";
 import { describeAnswer, startDeadlineMs } from "../replica/describe-answer.ts";
-import { parseFile } from "../replica/parse-file.ts";
 import {
   machineRestarted,
   scorerEnded,

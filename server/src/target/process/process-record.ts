@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
-import { parseFile } from "../replica/parse-file.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 import type { RunFolder } from "../replica/run-folder.ts";
 
 /** `RUN/process.json`: what the target knows of a replica's process, written right after each start. */

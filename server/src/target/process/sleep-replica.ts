@@ -1,7 +1,7 @@
 import { ScorerConfig, StartFile } from "@slipway/api";
 import { readFileIfThere } from "../../platform/atomic-file.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 import { currentBootId } from "../../platform/process-identity.ts";
-import { parseFile } from "../replica/parse-file.ts";
 import type { RunFolder } from "../replica/run-folder.ts";
 import type { Deployment, Standby } from "../target.ts";
 import { prepareReplica, type StartOptions } from "./start-replica.ts";

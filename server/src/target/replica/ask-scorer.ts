@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { ScorerState } from "@slipway/api";
-import { parseFile } from "./parse-file.ts";
+import { parseFile } from "../../platform/parse-file.ts";
 
 const ANSWER_TIMEOUT_MS = 3_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;

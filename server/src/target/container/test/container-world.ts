@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { ownArchitecture } from "../../../platform/architecture.ts";
 import { systemClock } from "../../../platform/clock.ts";
+import { createEngineClient, type EngineClient } from "../../../platform/engine/engine-client.ts";
+import type { ImageBlobs } from "../../../platform/engine/image-archive.ts";
+import { ownLimits } from "../../../platform/engine/own-limits.ts";
 import { newShortId } from "../../../platform/ids.ts";
 import { silentLog } from "../../../platform/log.ts";
 import type { ContainerEngine } from "../../../platform/testing/container-engines.ts";
@@ -12,9 +15,7 @@ import type { Deployment, ImageBundle, ReplicaObservation } from "../../target.t
 import { type ConformanceWorld, type DeploymentWishes, eventually } from "../../target-conformance.ts";
 import { labels } from "../container-settings.ts";
 import { type ContainerTargetOptions, createContainerTarget } from "../container-target.ts";
-import { createEngineClient, type EngineClient } from "../engine-client.ts";
-import type { ImageBlobs } from "../image-archive.ts";
-import { ownLimits, ownUser } from "../own-process.ts";
+import { ownUser } from "../own-user.ts";
 import type { MachineImage } from "./machine-image.ts";
 
 export interface ContainerWorld extends ConformanceWorld {

@@ -11,7 +11,7 @@ import { imagePaths } from "@slipway/api";
 import { scorerMain } from "@slipway/scoring";
 import { pack } from "tar-stream";
 import { ownArchitecture } from "../../../platform/architecture.ts";
-import type { ImageBlob, ImageBlobs } from "../image-archive.ts";
+import type { ImageBlob, ImageBlobs } from "../../../platform/engine/image-archive.ts";
 
 const run = promisify(execFile);
 

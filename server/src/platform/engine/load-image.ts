@@ -2,14 +2,18 @@ import { Readable } from "node:stream";
 import { json } from "node:stream/consumers";
 import { Type } from "typebox";
 import { Value } from "typebox/value";
-import { AppError } from "../../platform/errors.ts";
-import type { ImageBundle, RunContext } from "../target.ts";
-import { imageNotLoaded } from "./container-errors.ts";
+import { AppError } from "../errors.ts";
 import type { EngineClient } from "./engine-client.ts";
+import { imageNotLoaded } from "./engine-errors.ts";
 import { type ImageBlob, type ImageBlobs, imageArchive, sizeOf } from "./image-archive.ts";
 
 /** OCI image specification, "Image Configuration" */
 const Config = Type.Object({ rootfs: Type.Object({ diff_ids: Type.Array(Type.String()) }) });
+
+export interface LoadContext {
+  readonly signal: AbortSignal;
+  say(text: string): void;
+}
 
 /** How often a long load says how far it is. */
 const PROGRESS_MS = 5_000;
@@ -18,15 +22,16 @@ const PROGRESS_MS = 5_000;
  * Sends an image to the engine, without the lowest layers that one of its `relatives` has there already: engines find those by
  * their digests and do not look for them in the archive. Should one look all the same, everything is sent.
  *
+ * @param imageId what people call it
  * @param relatives references of images that may be in the engine
  */
 export async function loadImage(
   engine: EngineClient,
-  { imageId }: Pick<ImageBundle, "imageId">,
+  imageId: string,
   blobs: ImageBlobs,
   reference: string,
   relatives: readonly string[],
-  { signal, say }: RunContext,
+  { signal, say }: LoadContext,
 ): Promise<void> {
   const began = performance.now();
   const send = async (leaveOut: readonly ImageBlob[]) => {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { errnoCode } from "../../platform/errors.ts";
-import { engineFailed, engineRefused, engineUnreachable } from "./container-errors.ts";
+import { errnoCode } from "../errors.ts";
+import { engineFailed, engineRefused, engineUnreachable } from "./engine-errors.ts";
 
 export interface EngineCall {
   readonly method: "GET" | "POST" | "DELETE";

@@ -1,8 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { engineFailed, engineRefused, engineTooOld } from "./container-errors.ts";
 import { containerOutput } from "./container-output.ts";
-import type { ContainerSettings } from "./container-settings.ts";
 import {
   type Container,
   ContainerList,
@@ -13,6 +11,7 @@ import {
   EngineVersion,
   type ListedContainer,
 } from "./engine-answers.ts";
+import { engineFailed, engineRefused, engineTooOld } from "./engine-errors.ts";
 import { callEngine, type EngineCall, readText } from "./engine-http.ts";
 import { imageLoading } from "./image-loading.ts";
 
@@ -28,7 +27,7 @@ export interface EngineClient {
   /** Leaves an image alone that a container uses. */
   removeImage(reference: string): Promise<void>;
   /** @returns undefined when the image is not there; `conflict` when the name is taken */
-  createContainer(name: string, settings: ContainerSettings): Promise<string | "conflict" | undefined>;
+  createContainer(name: string, settings: Readonly<Record<string, unknown>>): Promise<string | "conflict" | undefined>;
   startContainer(id: string): Promise<void>;
   /** The path of that call, for whoever makes it by itself. */
   startPath(id: string): Promise<string>;

@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { spareUserRange } from "../../platform/sandbox-user.ts";
-import type { Limit } from "./container-settings.ts";
-import type { OwnUser } from "./container-user.ts";
 
-/** As whom the control plane itself runs. */
-export async function ownUser(): Promise<OwnUser> {
-  return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, spare: await spareUserRange() };
+/** `ulimit` of a container's processes. */
+export interface Limit {
+  readonly Name: "nofile" | "nproc";
+  readonly Soft: number;
+  readonly Hard: number;
 }
 
 const WANTED = [

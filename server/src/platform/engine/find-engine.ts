@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { Type } from "typebox";
-import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
-import { parseFile } from "../replica/parse-file.ts";
-import { engineAddressUnsupported, engineNotFound } from "./container-errors.ts";
+import { readFileIfThere, writeFileAtomically } from "../atomic-file.ts";
+import { parseFile } from "../parse-file.ts";
 import { createEngineClient, type EngineClient } from "./engine-client.ts";
+import { engineAddressUnsupported, engineNotFound } from "./engine-errors.ts";
 
 const FoundEngine = Type.Object({ socketPath: Type.String() });
 

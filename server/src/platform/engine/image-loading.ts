@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
-import { parseFile } from "../replica/parse-file.ts";
-import { engineFailed } from "./container-errors.ts";
+import { parseFile } from "../parse-file.ts";
 import { LoadProgress } from "./engine-answers.ts";
+import { engineFailed } from "./engine-errors.ts";
 import type { EngineAnswer, EngineCall } from "./engine-http.ts";
 
 /** Unpacking a layer of gigabytes may take minutes without a word. */
