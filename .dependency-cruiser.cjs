@@ -50,7 +50,7 @@ module.exports = {
     {
       name: "only-the-root-imports-a-target",
       severity: "error",
-      from: { pathNot: "^server/src/(server\\.ts|target/)" },
+      from: { pathNot: "^server/src/(composition/targets\\.ts|target/)" },
       to: { path: "^server/src/target/[^/]+/" },
     },
     {

@@ -43,10 +43,6 @@ export interface OperationRunner {
   stop(): Promise<void>;
 }
 
-/**
- * @param definitions what it can run; the list may still grow until `start`, because a room's definitions need its services and these
- * need the runner
- */
 /** @param definitions is read when it is needed: rooms that need the runner themselves add theirs before {@link OperationRunner.start} */
 export function createOperationRunner(
   store: OperationStore,

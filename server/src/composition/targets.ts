@@ -1,0 +1,53 @@
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { scorerMain } from "@slipway/scoring";
+import { readImageBlobs } from "../image/index.ts";
+import { detectCgroups } from "../platform/cgroup.ts";
+import type { Isolation } from "../platform/sandbox.ts";
+import type { Registry } from "../registry/index.ts";
+import type { Targets } from "../service/index.ts";
+import { createContainerTarget, engineFinder, ownLimits, ownUser } from "../target/container/index.ts";
+import { createProcessTarget } from "../target/process/index.ts";
+import type { Installation } from "./installation.ts";
+
+/** The ways of running images that there are. Nobody else knows that a target is not just `Target`. */
+export async function createTargets(
+  installation: Installation,
+  { isolation, registry }: { readonly isolation: Isolation; readonly registry: Registry },
+): Promise<Targets> {
+  const { config, layout, key, env, execPath, execArgv, clock, log } = installation;
+  const forAll = {
+    nodePath: execPath,
+    execArgv,
+    legacyStatusCodes: config.legacyStatusCodes,
+    timeZone: env.TZ,
+    clock,
+    log,
+  };
+  return {
+    process: createProcessTarget({
+      ...forAll,
+      folder: layout.run,
+      isolation,
+      pythonPackageFolder: dirname(fileURLToPath(import.meta.resolve("@slipway/python/package.json"))),
+      scorerMain,
+      cgroups: await detectCgroups({ group: ["slipway", key] }),
+    }),
+    container: createContainerTarget({
+      ...forAll,
+      folder: layout.containers,
+      findEngine: engineFinder({
+        address: config.containerEngine,
+        env,
+        file: join(layout.containers, "engine.json"),
+      }),
+      findBlobs: (bundle) => readImageBlobs(registry, bundle),
+      installation: key,
+      own: await ownUser(),
+      limits: await ownLimits(),
+      network: config.containerNetwork,
+      shortFolderRoot: tmpdir(),
+    }),
+  };
+}
