@@ -72,7 +72,21 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     }
   }
 
+  /** The bytes of a layer, whoever's it is; undefined if they are gone. */
+  async function layerContent({ digest, mediaType, sizeBytes, source }: Layer): Promise<Content | undefined> {
+    const descriptor = { mediaType, digest, size: sizeBytes };
+    if (source.type === "blob") return (await blobs.has(digest)) ? stored(descriptor, digest) : undefined;
+    return {
+      ...descriptor,
+      async *read(range) {
+        yield* readTar(await planTar(await entriesOf(source)), range);
+      },
+    };
+  }
+
   return {
+    layerContent,
+
     /** Adds a layer of stored blobs under given names. One pass over the bytes, nothing is written. */
     async addFilesLayer(files: readonly LayerFile[], signal: AbortSignal): Promise<Layer> {
       return addVirtualLayer({ type: "files", files }, filesEntries(files, blobs), signal);
@@ -154,20 +168,10 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
         return stored({ mediaType: mediaTypes.layer, digest, size: pushed.sizeBytes }, pushed.blob);
       if (!(await manifests.names(repository, digest))) return undefined;
       const layer = await layers.find(digest);
-      const { source } = layer ?? {};
-      if (layer === undefined || source === undefined || source.type === "blob") {
-        if (!(await blobs.has(digest))) return undefined;
-        const { sizeBytes } = await blobs.info(digest);
-        return stored({ mediaType: layer?.mediaType ?? mediaTypes.config, digest, size: sizeBytes }, digest);
-      }
-      return {
-        mediaType: layer.mediaType,
-        digest,
-        size: layer.sizeBytes,
-        async *read(range) {
-          yield* readTar(await planTar(await entriesOf(source)), range);
-        },
-      };
+      if (layer !== undefined) return layerContent(layer);
+      if (!(await blobs.has(digest))) return undefined;
+      const { sizeBytes } = await blobs.info(digest);
+      return stored({ mediaType: mediaTypes.config, digest, size: sizeBytes }, digest);
     },
   };
 }
