@@ -19,4 +19,4 @@ export {
   type RemoteRegistryOptions,
   type RemoteRepository,
 } from "./remote-registry.ts";
-export type { TarHeader } from "./tar-headers.ts";
+export type { TarHeader, TarMember } from "./tar-headers.ts";

@@ -3,7 +3,7 @@ import { Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { AppError } from "../../platform/errors.ts";
 import { layerInvalid } from "./remote-errors.ts";
-import { TarError, type TarHeader, tarHeaders } from "./tar-headers.ts";
+import { TarError, type TarMember, tarHeaders } from "./tar-headers.ts";
 
 export interface ScanLimits {
   readonly unpackedBytes: number;
@@ -22,7 +22,7 @@ export const scanLimits: ScanLimits = { unpackedBytes: 64 * 1024 ** 3, members: 
 export async function readLayerMembers(
   layer: { readonly digest: string; readonly diffId: string; readonly mediaType: string },
   bytes: AsyncIterable<Uint8Array>,
-  onMember: (member: TarHeader) => void,
+  onMember: (member: TarMember) => void,
   signal: AbortSignal,
   limits: ScanLimits = scanLimits,
 ): Promise<void> {

@@ -6,6 +6,23 @@ export interface TarHeader {
   readonly sizeBytes: number;
 }
 
+/** A member for whoever writes it again. */
+export interface TarMember extends TarHeader {
+  /** of the first byte of its content, counted from the beginning of the tar */
+  readonly contentAt: number;
+  /** @throws {TarError} when they are no numbers */
+  details(): MemberDetails;
+}
+
+export interface MemberDetails {
+  /** permissions with set-user, set-group and sticky bits */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** extended attributes; names begin with `SCHILY.xattr.`, values are any bytes */
+  readonly attributes: readonly (readonly [name: string, value: Buffer])[];
+}
+
 const BLOCK = 512;
 /** Long names and PAX records are read into memory; real ones have some hundred bytes. */
 const MAX_EXTENDED_BYTES = 1024 * 1024;
@@ -21,9 +38,9 @@ export class TarError extends Error {}
  *
  * @throws {TarError}
  */
-export async function* tarHeaders(bytes: AsyncIterable<Uint8Array>): AsyncIterable<TarHeader> {
+export async function* tarHeaders(bytes: AsyncIterable<Uint8Array>): AsyncIterable<TarMember> {
   const reader = readPieces(bytes);
-  let long: { path?: string; linkPath?: string; size?: number } = {};
+  let long: ExtendedHeader = {};
   try {
     for (;;) {
       const block = await reader.take(BLOCK);
@@ -44,6 +61,8 @@ export async function* tarHeaders(bytes: AsyncIterable<Uint8Array>): AsyncIterab
         kind,
         linkName: long.linkPath ?? untilNul(block.subarray(157, 257)),
         sizeBytes: kind === "file" ? size : 0,
+        contentAt: reader.position(),
+        details: detailsOf(block, long),
       };
       long = {};
       await reader.skip(kind === "file" || kind === "other" ? padded(size) : 0);
@@ -118,30 +137,54 @@ function checkSum(block: Buffer): void {
   if (sum !== expected) throw new TarError("it is not a tar");
 }
 
+function detailsOf(block: Buffer, { uid, gid, attributes = [] }: ExtendedHeader): () => MemberDetails {
+  return () => ({
+    mode: numberAt(block, 100, 8) & 0o7777,
+    uid: uid === undefined ? numberAt(block, 108, 8) : paxNumber(uid),
+    gid: gid === undefined ? numberAt(block, 116, 8) : paxNumber(gid),
+    attributes,
+  });
+}
+
+interface ExtendedHeader {
+  path?: string;
+  linkPath?: string;
+  size?: number;
+  uid?: string;
+  gid?: string;
+  attributes?: readonly (readonly [string, Buffer])[];
+}
+
 /** `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record (POSIX pax). */
-function paxRecords(text: Buffer): { path?: string; linkPath?: string; size?: number } {
-  const found: { path?: string; linkPath?: string; size?: number } = {};
+function paxRecords(text: Buffer): ExtendedHeader {
+  const found: ExtendedHeader = {};
+  const attributes: (readonly [string, Buffer])[] = [];
   for (let at = 0; at < text.length; ) {
     const space = text.indexOf(0x20, at);
     const length = Number(text.toString("latin1", at, space === -1 ? at : space));
     if (!Number.isInteger(length) || length < 5 || at + length > text.length) {
       throw new TarError("a member's extended header is damaged");
     }
-    const record = text.toString("utf8", space + 1, at + length - 1);
+    const record = text.subarray(space + 1, at + length - 1);
     const equals = record.indexOf("=");
-    const value = record.slice(equals + 1);
-    const key = record.slice(0, Math.max(equals, 0));
-    if (key === "path") found.path = value;
-    else if (key === "linkpath") found.linkPath = value;
-    else if (key === "size") {
-      if (!/^[0-9]{1,16}$/.test(value) || !Number.isSafeInteger(Number(value))) {
-        throw new TarError("a member's size is not a number");
-      }
-      found.size = Number(value);
-    }
+    const key = record.toString("utf8", 0, Math.max(equals, 0));
+    const value = record.subarray(equals + 1);
+    if (key === "path") found.path = value.toString("utf8");
+    else if (key === "linkpath") found.linkPath = value.toString("utf8");
+    else if (key === "size") found.size = paxNumber(value.toString("latin1"));
+    else if (key === "uid" || key === "gid") found[key] = value.toString("latin1");
+    else if (key.startsWith("SCHILY.xattr.")) attributes.push([key, value]);
     at += length;
   }
-  return found;
+  return attributes.length === 0 ? found : { ...found, attributes };
+}
+
+function paxNumber(digits: string): number {
+  const value = Number(digits);
+  if (!/^[0-9]{1,16}$/.test(digits) || !Number.isSafeInteger(value)) {
+    throw new TarError("a member's size or owner is not a number");
+  }
+  return value;
 }
 
 type PieceReader = ReturnType<typeof readPieces>;
@@ -150,6 +193,7 @@ type PieceReader = ReturnType<typeof readPieces>;
 function readPieces(bytes: AsyncIterable<Uint8Array>) {
   const iterator = bytes[Symbol.asyncIterator]();
   let chunk: Uint8Array = Buffer.alloc(0);
+  let position = 0;
   async function more(): Promise<boolean> {
     const next = await iterator.next();
     if (next.done === true) return false;
@@ -157,6 +201,8 @@ function readPieces(bytes: AsyncIterable<Uint8Array>) {
     return true;
   }
   return {
+    /** How many bytes were taken and skipped. */
+    position: () => position,
     /** Exactly so many bytes, or undefined at the end. @throws {TarError} when the end comes between */
     async take(length: number): Promise<Buffer | undefined> {
       const parts: Uint8Array[] = [];
@@ -170,6 +216,7 @@ function readPieces(bytes: AsyncIterable<Uint8Array>) {
         const part = chunk.subarray(0, missing);
         parts.push(part);
         chunk = chunk.subarray(part.length);
+        position += part.length;
         missing -= part.length;
       }
       return Buffer.concat(parts);
@@ -179,6 +226,7 @@ function readPieces(bytes: AsyncIterable<Uint8Array>) {
         if (chunk.length === 0 && !(await more())) throw new TarError("it ends too early");
         const part = Math.min(missing, chunk.length);
         chunk = chunk.subarray(part);
+        position += part;
         missing -= part;
       }
     },
