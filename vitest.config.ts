@@ -5,6 +5,8 @@ const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions } },
 };
+/** Whoever waits for a condition waits as long as a machine with other work may need; by default it is one second. */
+const expectations = { poll: { timeout: 30_000 } };
 
 /** unit: no root, no network, seconds. integration: needs uv, Python or an engine. e2e: the whole product and its genuine clients. */
 export default defineConfig({
@@ -17,7 +19,8 @@ export default defineConfig({
           name: "unit",
           include: ["{api,server,gateway,scoring,client,cli,bench}/src/**/*.test.ts", "scripts/**/*.test.ts"],
           exclude: ["**/*.integration.test.ts", "**/node_modules/**", "**/dist/**"],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
+          expect: expectations,
         },
       },
       {
@@ -28,6 +31,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/dist/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          expect: expectations,
         },
       },
       {
@@ -37,6 +41,7 @@ export default defineConfig({
           include: ["e2e/src/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          expect: expectations,
           fileParallelism: false,
         },
       },

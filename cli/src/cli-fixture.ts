@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -8,7 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const launcher = fileURLToPath(new URL("../bin/slipway.js", import.meta.url));
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 export interface Outcome {
   readonly exitCode: number;
@@ -91,15 +92,13 @@ export function run(
   });
 }
 
-/** Held open together, so that they differ. */
-async function freePorts(): Promise<number[]> {
-  const servers = [createServer(), createServer()].map((server) => server.listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("A listening server has no port.");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+/** Two in a row, below those that the kernel hands to outgoing connections: nobody takes them before the server does. */
+async function freePorts(): Promise<readonly [number, number]> {
+  for (;;) {
+    const first = randomInt(15_000, 32_000);
+    const servers = [first, first + 1].map((port) => createServer().listen(port, "127.0.0.1"));
+    const listening = await Promise.allSettled(servers.map((server) => once(server, "listening")));
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    if (listening.every(({ status }) => status === "fulfilled")) return [first, first + 1];
+  }
 }

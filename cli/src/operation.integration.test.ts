@@ -39,7 +39,7 @@ async function startDeployment(name: string): Promise<string> {
 }
 
 async function logHas(service: string, text: string): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 90_000;
   while (!(await cli.slipway(["service", "logs", service])).stdout.includes(text)) {
     if (performance.now() > deadline) throw new Error(`The log of ${service} never had ${JSON.stringify(text)}.`);
     await sleep(100);

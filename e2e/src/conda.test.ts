@@ -39,7 +39,7 @@ beforeAll(async () => {
   ]);
   slipway = await startInstallation(["--conda-channel-mirror", `conda-forge=${channel.address}`]);
   client = await sdk(slipway);
-}, 120_000);
+});
 afterAll(async () => {
   await slipway?.dispose();
   await channel?.close();
@@ -74,4 +74,4 @@ test("a conda environment is solved, built into an image, and serves from its pl
   const update = await client.services.update("conda", { imageId: next.id });
   await client.operations.wait(update?.operationId ?? "");
   expect(await client.services.score("conda", {})).toEqual(answer);
-}, 120_000);
+});

@@ -34,6 +34,14 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     return stdout.split("\n").filter((line) => line !== "");
   }
 
+  async function untilContainers(count: number): Promise<void> {
+    await eventually(async () => {
+      const found = await containers();
+      if (found.length !== count) throw new Error(`${count} containers were expected, not ${found.join(", ")}`);
+      return true;
+    });
+  }
+
   test("a service in containers: update under load, killed control plane, restarted engine, deletion", async () => {
     const [first, second] = [
       await buildImage(client, "boxed", versionScript(1)),
@@ -42,7 +50,7 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     const deploy = await client.services.create({ name: "boxed", imageId: first, cpu: 0.5, memoryInGB: 0.5 });
     await client.operations.wait(deploy.operationId);
     expect(await client.services.score("boxed", {})).toEqual({ version: 1 });
-    expect(await containers()).toHaveLength(1);
+    await untilContainers(1);
 
     const { scoringUri = "" } = await client.services.get("boxed");
     const load = steadyLoad(await trusting(slipway), scoringUri, 50, 0.3);
@@ -68,8 +76,8 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     await eventually(async () => {
       const answer = await client.services.score("boxed", {});
       return JSON.stringify(answer) === '{"version":2}' ? true : undefined;
-    }, 90_000);
-    expect(await containers()).toHaveLength(1);
+    });
+    await untilContainers(1);
     expect(await client.services.logs("boxed")).toContain("scorer: ");
 
     await client.operations.wait((await client.services.delete("boxed"))?.operationId ?? "");
@@ -83,10 +91,18 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     await client.operations.wait((await client.services.create(settings)).operationId);
     const { scoringUri = "" } = await client.services.get("sleepy");
     const ask = async () => (await (await trusting(slipway))(scoringUri, { method: "POST", body: "{}" })).text();
-    const untilContainers = (count: number) =>
-      eventually(async () => ((await containers()).length === count ? true : undefined), 60_000);
+    /** Left alone it sleeps again before anybody has looked. */
+    const untilAwake = () =>
+      eventually(async () => {
+        expect(await ask()).toBe('{"version": 7}');
+        return (await containers()).length === 1 ? true : undefined;
+      });
 
     await untilContainers(0);
+    await eventually(async () => {
+      const open = (await client.operations.list()).filter(({ endTime }) => endTime === null);
+      return open.length === 0 ? true : undefined;
+    });
     await slipway.killAllButServing();
     expect(await ask()).toBe('{"version": 7}');
     expect(await containers()).toHaveLength(1);
@@ -98,8 +114,7 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     // The setting is for services to come.
     await slipway.start(["--container-engine", docker.address, "--container-network", "none"]);
     client = await sdk(slipway);
-    expect(await eventually(ask)).toBe('{"version": 7}');
-    expect(await containers()).toHaveLength(1);
+    await untilAwake();
     await slipway.stop();
     await slipway.start();
     client = await sdk(slipway);

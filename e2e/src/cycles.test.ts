@@ -59,4 +59,4 @@ test(`memory and descriptors stay flat over ${CYCLES} deployments and deletions`
   }
   const left = await readdir(join(slipway.dataFolder, "run"));
   expect(left.filter((name) => !["retired", "compile-cache"].includes(name))).toEqual([]);
-}, 300_000);
+});

@@ -4,9 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasGenuineClient, type Installation, repository, startInstallation } from "./harness/installation.ts";
 
+/** What the client prints while it waits: the state, a dot for each time that it asks, and lines of the operation's log. */
+const WAITING = /^((NotStarted|Running)?\.*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d .*)$/;
+
 /** Times, ports, paths and random ids differ from run to run; everything else of the transcript must be true. */
 function comparable(text: string): string[] {
   return text
+    .replaceAll("Succeeded\nACI service", "SucceededACI service")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replaceAll(/\d+ ms/g, "N ms")
     .replaceAll(/localhost:\d+/g, "localhost:PORT")
@@ -14,7 +18,7 @@ function comparable(text: string): string[] {
     .replaceAll(/\S+\/\.azureml\/config\.json/g, "FOLDER/.azureml/config.json")
     .split("\n")
     .map((line) => line.trimEnd())
-    .filter((line) => line !== "");
+    .filter((line) => !WAITING.test(line));
 }
 
 describe.skipIf(!hasGenuineClient)("the README", () => {

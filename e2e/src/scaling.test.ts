@@ -37,15 +37,15 @@ async function deploy(name: string, source: string, scaling: object) {
 
 async function untilReplicas(name: string, wanted: number): Promise<void> {
   const now = async () => (await client.services.get(name)).numReplicas;
-  await eventually(async () => ((await now()) === wanted ? true : undefined), 60_000);
+  await eventually(async () => ((await now()) === wanted ? true : undefined));
 }
 
 /** None wanted, the last process has ended, and the operation that ended it, too: killed before, it would go on and end what woke since. */
 async function untilAsleep(name: string): Promise<void> {
   await untilReplicas(name, 0);
   const open = async () => (await client.operations.list()).filter(({ endTime }) => endTime === null);
-  await eventually(async () => ((await open()).length === 0 ? true : undefined), 60_000);
-  await eventually(async () => ((await scorers()) === 0 ? true : undefined), 60_000);
+  await eventually(async () => ((await open()).length === 0 ? true : undefined));
+  await eventually(async () => ((await scorers()) === 0 ? true : undefined));
 }
 
 /** Asks on until the control plane knows what woke: left alone, it would sleep again before anybody has seen it. */
@@ -54,7 +54,7 @@ async function untilAwake(name: string, url: string): Promise<Set<string>> {
   await eventually(async () => {
     for (const answered of await burst(url)) names.add(answered);
     return (await client.services.get(name)).numReplicas ? true : undefined;
-  }, 60_000);
+  });
   return names;
 }
 
@@ -91,7 +91,7 @@ test("load brings replicas without a failed request", async () => {
     if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
   }, 40);
   await untilReplicas("grows", 3);
-  await eventually(async () => ((await scorers()) === 3 ? true : undefined), 60_000);
+  await eventually(async () => ((await scorers()) === 3 ? true : undefined));
   const { failures, sent } = await load.stop();
   expect(failures).toEqual([]);
   expect(sent).toBeGreaterThan(40);

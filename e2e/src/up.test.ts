@@ -29,7 +29,7 @@ const up = async (args: readonly string[]) => {
   const [port, gatewayPort] = [await freePort(), await freePort()];
   const standard = ["--port", String(port), "--gateway-port", String(gatewayPort)];
   return run([process.execPath, join(repository, "cli/bin/slipway.js"), "up", ...standard, ...args], {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
   });
 };
 

@@ -242,11 +242,13 @@ test("the first answer of a connection does not wait for the caller's delayed ac
   const { fixture } = await started();
   await using _fixture = fixture;
 
-  const latenciesMs: number[] = [];
-  for (let connection = 0; connection < 5; connection += 1) latenciesMs.push(await firstAnswerMs(fixture.port));
-
-  // Linux acknowledges after 40 ms at the earliest when it delays.
-  expect(Math.min(...latenciesMs)).toBeLessThan(35);
+  // Linux acknowledges after 40 ms at the earliest when it delays. One connection that is quicker is proof enough; a machine
+  // with other work may need some attempts.
+  let quickestMs = Number.POSITIVE_INFINITY;
+  for (let connection = 0; connection < 25 && quickestMs >= 35; connection += 1) {
+    quickestMs = Math.min(quickestMs, await firstAnswerMs(fixture.port));
+  }
+  expect(quickestMs).toBeLessThan(35);
 });
 
 /** From the request, sent when the handshake is done, to the first byte of its answer. */

@@ -152,14 +152,14 @@ test("the caller's deadline ends the wait and the work", async () => {
   await using _fixture = fixture;
   using _caller = caller;
 
-  const working = caller.grpc({ ...SERVICE, "grpc-timeout": "200m" }, message("x"));
+  const working = caller.grpc({ ...SERVICE, "grpc-timeout": "2S" }, message("x"));
   await eventually("in work", () => held.length === 1);
   const waiting = await caller.grpc({ ...SERVICE, "grpc-timeout": "50000u" }, message("y"));
 
   expect(waiting.trailers["grpc-status"]).toBe("4");
   expect((await working).trailers).toMatchObject({
     "grpc-status": "4",
-    "grpc-message": expect.stringContaining("within the 200 ms"),
+    "grpc-message": expect.stringContaining("within the 2000 ms"),
   });
   await held[0]?.cancelled;
   expect(held).toHaveLength(1);

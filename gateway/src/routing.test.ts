@@ -162,7 +162,7 @@ test("a new replica that never comes does not hold the switch for ever, and is n
   const later = Date.now();
   fixture.writeRoutes([fixture.route("digits", [missing], { maxBodyBytes: 5 })]);
   expect((await fixture.control("PUT", "/routes")).status).toBe(200);
-  expect(Date.now() - later).toBeLessThan(1000);
+  expect(Date.now() - later).toBeLessThan(1_900);
 });
 
 test("a replica that left the routes is counted until its work is done, then disconnected", async () => {

@@ -16,7 +16,7 @@ class Sleepy implements AsyncDisposable {
   readonly startFile = join(this.folder, "start.json");
   #wakeTimeoutMs = 0;
 
-  async start(wakeTimeoutMs = 15_000): Promise<GatewayFixture> {
+  async start(wakeTimeoutMs = 40_000): Promise<GatewayFixture> {
     mkdirSync(this.folder);
     const start: StartFile = {
       command: [process.execPath, "--conditions=slipway-source", program, this.folder],
@@ -53,7 +53,7 @@ class Sleepy implements AsyncDisposable {
 
   #write(asleep: boolean, nonce = "nonce-sleepy"): void {
     const replica = { id: "sleepy", framesSocket: join(this.folder, "frames.sock"), nonce };
-    const route = this.fixture.route("sleepy", [], { maxQueueWaitMs: 500 });
+    const route = this.fixture.route("sleepy", [], { maxQueueWaitMs: 30_000 });
     const sleeping = {
       replica: { ...replica, probe: true },
       startFile: this.startFile,
@@ -154,17 +154,17 @@ test("one that dies of a request is started again for those that wait", async ()
 
 test("without its start file it cannot wake: told after the wake-up time; when the file comes, it wakes", async () => {
   await using sleepy = new Sleepy();
-  const fixture = await sleepy.start(3000);
+  const fixture = await sleepy.start(1_000);
   renameSync(sleepy.startFile, `${sleepy.startFile}.away`);
   const waiting = await fixture.call(SCORE);
   expect([waiting.status, codeOf(waiting)]).toEqual([503, "ServiceUnavailable"]);
   expect(waiting.text).toContain("it was asleep");
   expect(fixture.logged).toContainEqual(expect.objectContaining({ message: "a service could not be woken" }));
 
-  const next = fixture.call(SCORE);
   renameSync(`${sleepy.startFile}.away`, sleepy.startFile);
 
-  expect((await next).status).toBe(200);
+  await eventually("it wakes", async () => (await fixture.call(SCORE)).status === 200);
+  expect(sleepy.starts()).toHaveLength(1);
 });
 
 test("who waits for a replica that cannot be started gets the one that the control plane prepares instead", async () => {

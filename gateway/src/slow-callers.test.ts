@@ -6,7 +6,8 @@ import type { ScorerRequest } from "./test/framed-scorer.ts";
 import { eventually, GatewayFixture } from "./test/gateway-fixture.ts";
 
 const SCORE = "/api/v1/service/digits/score";
-const PATIENCE = { keepAliveMs: 60_000, handshakeMs: 200, headMs: 200, requestMs: 500, checkMs: 20 };
+/** Enough for a caller that is not slow, whatever else the machine does. */
+const PATIENCE = { keepAliveMs: 60_000, handshakeMs: 1_500, headMs: 1_500, requestMs: 2_000, checkMs: 20 };
 
 async function started(onRequest?: (request: ScorerRequest) => void) {
   const fixture = new GatewayFixture();

@@ -96,12 +96,12 @@ describe("the frames listener", () => {
   it("drops what was cancelled before it ran", async () => {
     const scorer = await scorers.readyPython({ "score.py": ECHO });
     const peer = peerOf(scorer);
-    peer.request(1, { sleep: 0.5 });
+    peer.request(1, { sleep: 2 });
     await expect.poll(() => scorer.log()).toContain("sleeping");
     peer.request(2, "cancelled");
     peer.send(2, FrameKind.CANCEL);
     peer.request(3, "seen");
-    expect(JSON.parse((await peer.answer(3)).text)).toEqual([{ sleep: 0.5 }, "seen"]);
+    expect(JSON.parse((await peer.answer(3)).text)).toEqual([{ sleep: 2 }, "seen"]);
     expect(peer.got.some(({ id }) => id === 2)).toBe(false);
     expect((await scorer.state()).inFlight).toBe(0);
   });
@@ -109,7 +109,7 @@ describe("the frames listener", () => {
   it("cancels everything of a connection that breaks", async () => {
     const scorer = await scorers.readyPython({ "score.py": ECHO });
     const peer = peerOf(scorer);
-    peer.request(1, { sleep: 0.4 });
+    peer.request(1, { sleep: 2 });
     peer.request(2, "lost");
     await scorer.until(({ inFlight }) => inFlight === 2);
     peer.socket.destroy();
@@ -165,7 +165,7 @@ describe("the end", () => {
   it("is announced to peers, and requests already on their way are still answered", async () => {
     const scorer = await scorers.readyPython({ "score.py": ECHO });
     const peer = peerOf(scorer);
-    peer.request(1, { sleep: 0.3 });
+    peer.request(1, { sleep: 2 });
     await expect.poll(() => scorer.log()).toContain("sleeping");
     scorer.process.kill("SIGTERM");
     await expect.poll(() => peer.got.find(({ kind }) => kind === FrameKind.EVENT)).toBeDefined();

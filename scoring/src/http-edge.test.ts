@@ -16,7 +16,7 @@ beforeEach(async () => {
   handled = 0;
   const config = { httpSocket: join(folder, "http.sock"), maxBodyBytes: 1000 } as ScorerConfig;
   const state = () => ({ phase: "ready" }) as ScorerState;
-  const patience = { headMs: 150, requestMs: 400, checkMs: 20 };
+  const patience = { headMs: 500, requestMs: 2_000, checkMs: 20 };
   const handle: RequestHandler = (_, sink) => {
     handled += 1;
     answerText(sink, 200, "handled");

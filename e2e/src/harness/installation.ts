@@ -3,15 +3,17 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../../server/src/platform/testing/free-port.ts";
+
+export { freePort };
 
 export const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const launcher = join(repository, "cli/bin/slipway.js");
-const READY_DEADLINE_MS = 60_000;
+const READY_DEADLINE_MS = 120_000;
 
 export interface Finished {
   readonly code: number | null;
@@ -143,8 +145,17 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
     },
     async killAllButServing() {
       const { pid } = await health();
+      const exited = up === undefined ? undefined : once(up, "exit");
       up?.kill("SIGKILL");
       process.kill(pid, "SIGKILL");
+      await exited;
+      // Dead is who answers no more; a start that comes earlier would be refused.
+      await eventually(async () =>
+        health().then(
+          () => undefined,
+          () => true,
+        ),
+      );
     },
     health,
     gatewayPid: () => gatewayPid(join(dataFolder, "gateway/control.sock")),
@@ -174,7 +185,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
-    timeout: options.timeoutMs ?? 300_000,
+    timeout: options.timeoutMs ?? 500_000,
     killSignal: "SIGKILL",
   });
   const finished = { stdout: "", stderr: "", output: "" };
@@ -194,19 +205,8 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   return { code, ...finished };
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
 /** Polls until `check` returns something or the deadline passes; the last failure is the error. */
-export async function eventually<T>(check: () => Promise<T | undefined>, deadlineMs = 30_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T | undefined>, deadlineMs = 90_000): Promise<T> {
   const end = Date.now() + deadlineMs;
   let last: unknown = new Error("the condition never came true");
   while (Date.now() < end) {

@@ -75,6 +75,7 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** Whether an operation is asked for a second time, from an offset on, is a matter of how long it takes. */
 function template(url: string): string {
   return decodeURIComponent(url)
     .replace(/\/msi\/[^/]+\//, "/msi/SECRET/")
@@ -87,7 +88,7 @@ function template(url: string): string {
     .replace(/\/discovery\/workspaces\/.*/, "/discovery/workspaces/ID")
     .replace(/\/(operations|assets)\/[0-9a-f-]{20,}/, "/$1/ID")
     .replace(/LocalUpload\/[^/?]+/, "LocalUpload/CONTAINER")
-    .replace(/offset=\d+/, "offset=N");
+    .replace(/(\/operations\/ID)\?offset=\d+/, "$1");
 }
 
 function jsonShape(name: "request" | "response", headers: IncomingHttpHeaders, body: Buffer): Record<string, unknown> {

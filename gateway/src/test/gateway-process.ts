@@ -26,7 +26,7 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   async ready(): Promise<number> {
-    await eventually("the gateway is ready", () => this.#readyLine() !== undefined, 15_000);
+    await eventually("the gateway is ready", () => this.#readyLine() !== undefined);
     return Number(this.#readyLine()?.port);
   }
 

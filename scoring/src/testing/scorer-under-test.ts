@@ -165,7 +165,7 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Tries until it does not throw; after the deadline the last error is the test's error. */
-export async function eventually<T>(attempt: () => Promise<T> | T, deadlineMs = 30_000): Promise<T> {
+export async function eventually<T>(attempt: () => Promise<T> | T, deadlineMs = 60_000): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     try {

@@ -185,7 +185,7 @@ async function openRoom(defaultReference?: string) {
       resolver.resolve({
         workspaceId: "w1",
         architecture: "amd64",
-        signal: AbortSignal.timeout(15_000),
+        signal: AbortSignal.timeout(50_000),
         ...request,
       }),
     pushBase: (repository: Repository, tag: string, paths: readonly string[], diffId?: string) =>

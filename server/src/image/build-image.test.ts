@@ -157,7 +157,7 @@ describe("building an image", () => {
     const { id, operationId } = await room.images.create(room.workspace.id, request());
     await room.images.delete(room.workspace.id, id);
     await room.runner.start();
-    const { status } = await room.runner.waitForEnd(room.workspace.id, operationId, AbortSignal.timeout(10_000));
+    const { status } = await room.runner.waitForEnd(room.workspace.id, operationId, AbortSignal.timeout(50_000));
     expect(status).toBe("Cancelled");
     await expect(room.images.get(room.workspace.id, id)).rejects.toMatchObject({ code: "ImageNotFound" });
     expect(await room.registry.tags({ workspaceId: room.workspace.id, name: "digits" })).toEqual([]);

@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +7,7 @@ import { systemClock } from "../platform/clock.ts";
 import { createHttpApp, type HttpApp } from "../platform/http/app.ts";
 import { silentLog } from "../platform/log.ts";
 import { type ContainerEngine, hasEngine, startDocker, startPodman } from "../platform/testing/container-engines.ts";
+import { freePort } from "../platform/testing/free-port.ts";
 import { openBlobUploads, registryRoutes } from "../registry/index.ts";
 import { type ImageTestRoom, openImageTestRoom } from "./image-test-room.ts";
 import { hasMachinePython, MACHINE_PYTHON, pushMachineBase } from "./testing/machine-base.ts";
@@ -208,7 +208,7 @@ function standsAlone(startEngine: typeof startDocker): void {
 }
 
 async function eventually(attempt: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 90_000;
   for (;;) {
     try {
       await attempt();
@@ -218,12 +218,4 @@ async function eventually(attempt: () => Promise<void>): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

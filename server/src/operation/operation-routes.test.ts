@@ -17,7 +17,9 @@ import { createOperationRunner, type OperationRunner } from "./operation-runner.
 import { createOperationStore, type OperationStore } from "./operation-store.ts";
 import { type OperationTables, operationMigration } from "./operation-tables.ts";
 
-const HOLD = { withNewsMs: 200, ms: 1_000 };
+/** What must not be held is held for so long that it cannot be taken for slowness; what must be, shortly. */
+const LONG_MS = 20_000;
+const hold = { withNewsMs: LONG_MS, ms: LONG_MS };
 
 let database: ReturnType<typeof openSqlite<OperationTables & WorkspaceTables>>;
 let store: OperationStore;
@@ -29,6 +31,7 @@ let tell: (text: string) => void;
 let description: OperationDescription;
 
 beforeEach(async () => {
+  Object.assign(hold, { withNewsMs: LONG_MS, ms: LONG_MS });
   database = openSqlite(":memory:");
   await migrateToLatest(database, { "1": workspaceMigration, "2": operationMigration });
   const workspaces = createWorkspaceService(database, systemClock);
@@ -42,7 +45,7 @@ beforeEach(async () => {
     steps: [
       {
         name: "work",
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         run({ say }) {
           tell = say;
           say("Begun.");
@@ -57,7 +60,7 @@ beforeEach(async () => {
   await app.register(
     async (scope) => {
       findWorkspaceFromPath(scope, workspaces.get);
-      operationRoutes(scope, { store, runner, descriptions: { test: async () => description }, hold: HOLD });
+      operationRoutes(scope, { store, runner, descriptions: { test: async () => description }, hold });
     },
     { prefix: "/:subscriptionId/:resourceGroup/:workspaceName" },
   );
@@ -89,7 +92,7 @@ describe("a poll", () => {
     const pending = read(id);
     finish.resolve(undefined);
     const { body, ms } = await pending;
-    expect(ms).toBeLessThan(HOLD.withNewsMs);
+    expect(ms).toBeLessThan(LONG_MS);
     expect(body).toMatchObject({
       id,
       state: "Succeeded",
@@ -104,34 +107,38 @@ describe("a poll", () => {
   });
 
   it("is held while nothing happens, but not for ever", async () => {
+    hold.ms = 500;
     const { body, ms } = await read(await begun());
-    expect(ms).toBeGreaterThanOrEqual(HOLD.ms);
+    expect(ms).toBeGreaterThan(490);
     expect(body.state).toBe("Running");
   });
 
   it("is held shorter when there is more log than the asker has", async () => {
+    hold.withNewsMs = 200;
     const { ms, body } = await read(await begun(), "?offset=0");
-    expect(ms).toBeGreaterThanOrEqual(HOLD.withNewsMs);
-    expect(ms).toBeLessThan(HOLD.ms);
+    expect(ms).toBeGreaterThan(190);
+    expect(ms).toBeLessThan(LONG_MS);
     expect(body.streamingOperationLog).toContain("Begun.");
   });
 
   it("that had no news is answered with the first one that comes late", async () => {
     const id = await begun();
     const offset = "20261122092508|Begun.#".length;
+    hold.withNewsMs = 200;
     const pending = read(id, `?offset=${offset}`);
-    const late = new Promise((resolve) => setTimeout(resolve, HOLD.withNewsMs + 50)).then(() => tell("More."));
+    const late = new Promise((resolve) => setTimeout(resolve, hold.withNewsMs + 50)).then(() => tell("More."));
     const { body, ms } = await pending;
     await late;
-    expect(ms).toBeLessThan(HOLD.ms);
+    expect(ms).toBeLessThan(LONG_MS);
     expect(body.streamingOperationLog).toMatch(/^\d{14}\|More\.#$/);
   });
 
   it("is not held the first time if the description says so, but the second time", async () => {
     description = { ...description, answerFirstReadAtOnce: true };
     const id = await begun();
-    expect((await read(id)).ms).toBeLessThan(HOLD.withNewsMs);
-    expect((await read(id)).ms).toBeGreaterThanOrEqual(HOLD.ms);
+    expect((await read(id)).ms).toBeLessThan(LONG_MS);
+    hold.ms = 500;
+    expect((await read(id)).ms).toBeGreaterThan(490);
   });
 
   it("of an operation of another workspace, or with a wrong offset, is refused", async () => {

@@ -35,7 +35,7 @@ describe.runIf(process.platform === "linux")("real processes", () => {
     const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     const [output] = await once(parent.stdout, "data");
     const zombie = Number(String(output));
-    const deadline = performance.now() + 5_000;
+    const deadline = performance.now() + 30_000;
     while ((await identifyProcess(zombie)) !== undefined && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -66,7 +66,7 @@ describe.runIf(process.platform === "linux")("real processes", () => {
   test("processes are found by their arguments", async () => {
     const child = spawn("sh", ["-c", "sleep 60; :", "sh", "an argument of its own 4711"]);
     const matches = (args: readonly string[]) => args.at(-1) === "an argument of its own 4711";
-    const deadline = performance.now() + 5_000;
+    const deadline = performance.now() + 30_000;
     let found = await findProcesses(matches);
     while (found.length === 0 && performance.now() < deadline) found = await findProcesses(matches);
     expect(found.map(({ pid }) => pid)).toEqual([child.pid]);

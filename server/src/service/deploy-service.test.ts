@@ -212,12 +212,14 @@ describe("a deletion", () => {
   });
 
   it("ends a deploy that still runs", async () => {
-    fixture.engine.behaviour.afterStart = () => new Promise((resolve) => setTimeout(resolve, 100));
+    const starting = Promise.withResolvers<void>();
+    fixture.engine.behaviour.afterStart = () => starting.promise;
     const imageId = await fixture.imageOf(plane, "digits");
     const { operationId } = await plane.services.create(ws(), { ...request, imageId });
     await eventually(() => expect(fixture.engine.images()).toEqual([imageId]));
     const deletion = await plane.services.remove(ws(), "digits");
     await expect(plane.services.get(ws(), "digits")).rejects.toThrow("no service digits");
+    starting.resolve();
     expect((await plane.runner.waitForEnd(ws(), operationId ?? "")).status).toBe("Cancelled");
     expect((await plane.runner.waitForEnd(ws(), deletion ?? "")).status).toBe("Succeeded");
     expect(fixture.engine.images()).toEqual([]);

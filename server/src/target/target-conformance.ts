@@ -454,7 +454,7 @@ function nonces({ replicas }: Observation): readonly (string | undefined)[] {
 }
 
 /** Waits by condition: the last failure is the test's when the time is over. */
-export async function eventually(check: () => Promise<void>, timeoutMs = 20_000): Promise<void> {
+export async function eventually(check: () => Promise<void>, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {

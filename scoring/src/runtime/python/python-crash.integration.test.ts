@@ -23,10 +23,12 @@ describe("a worker that is killed", () => {
   it("fails what it had in work with 424, is started again, and others do not notice", async () => {
     const scorer = await scorers.readyPython({ "score.py": SLEEPER }, { workers: 2 });
     await scorer.until(({ workers }) => workers.every(({ phase }) => phase === "ready"));
-    const long = [scorer.score(30), scorer.score(1.5)];
-    await expect.poll(() => scorer.log().match(/stdout: .*running/g)?.length, { timeout: 10_000 }).toBe(2);
+    // One after the other: the first worker gets the first one.
+    const long = [scorer.score(30)];
+    await expect.poll(() => scorer.log()).toMatch(/worker-1 stdout: .*running/);
+    long.push(scorer.score(1.5));
+    await expect.poll(() => scorer.log()).toMatch(/worker-2 stdout: .*running/);
     const { workers } = await scorer.state();
-    // The second worker has the short request: the first gets the first one.
     const victim = workers[0]?.pid ?? 0;
     process.kill(victim, "SIGKILL");
     const [failed, other] = await Promise.all(long);
@@ -44,9 +46,10 @@ describe("a worker that is killed", () => {
   });
 
   it("keeps requests waiting while it comes back", async () => {
-    const scorer = await scorers.readyPython({ "score.py": SLEEPER });
+    // It comes back slowly, so that it is seen to be away.
+    const scorer = await scorers.readyPython({ "score.py": `${SLEEPER}time.sleep(1.5)\n` });
     process.kill((await scorer.state()).workers[0]?.pid ?? 0, "SIGKILL");
-    await scorer.until(({ phase }) => phase === "starting");
+    await scorer.until(({ workers }) => workers[0]?.restarts === 1);
     expect((await scorer.score(0)).status).toBe(200);
   });
 
@@ -97,8 +100,10 @@ def run(data):
     const answer = await scorer.score(100);
     expect(answer.status).toBe(424);
     expect(answer.json()).toMatchObject({
-      error: { code: "OutOfMemory", message: expect.stringMatching(/limit 120 MiB, in use 1[2-9]\d MiB/) },
+      error: { code: "OutOfMemory", message: expect.stringMatching(/limit 120 MiB, in use \d+ MiB/) },
     });
+    // How far it gets beyond is a matter of who is quicker.
+    expect(Number(/in use (\d+) MiB/.exec(answer.text)?.[1])).toBeGreaterThanOrEqual(120);
     await scorer.until(({ phase, workers }) => phase === "ready" && workers[0]?.restarts === 1);
     expect((await scorer.score(1)).json()).toBe(1);
   });
@@ -138,13 +143,13 @@ def run(data):
 
 describe("a run() that takes too long", () => {
   it("is interrupted and told where it was; the worker stays", async () => {
-    const scorer = await scorers.readyPython({ "score.py": SLEEPER }, { scoringTimeoutMs: 300 });
+    const scorer = await scorers.readyPython({ "score.py": SLEEPER }, { scoringTimeoutMs: 1_500 });
     const answer = await scorer.score(30);
     expect(answer.status).toBe(424);
     expect(answer.json()).toMatchObject({
       error: {
         code: "ScoringTimeout",
-        message: "run() was stopped after 0.3 s, the scoring timeout. It was in score.py, line 6.",
+        message: "run() was stopped after 1.5 s, the scoring timeout. It was in score.py, line 6.",
       },
     });
     expect((await scorer.score(0)).status).toBe(200);
@@ -154,7 +159,7 @@ describe("a run() that takes too long", () => {
   it("is ended with its worker when Python cannot interrupt it", async () => {
     const scorer = await scorers.readyPython(
       { "score.py": "def run(data):\n    return sum(range(10 ** 12)) if 'long' in data else 1\n" },
-      { scoringTimeoutMs: 200 },
+      { scoringTimeoutMs: 1_500 },
     );
     const answer = await scorer.score("long");
     expect(answer.status).toBe(424);
@@ -169,7 +174,7 @@ describe("a run() that takes too long", () => {
 describe("the end of the scorer", () => {
   it("by SIGTERM finishes what is in work, refuses new connections, and leaves a reason and no sockets", async () => {
     const scorer = await scorers.readyPython({ "score.py": SLEEPER });
-    const inWork = scorer.score(0.7);
+    const inWork = scorer.score(1.5);
     await expect.poll(() => scorer.log()).toMatch(/stdout: .*running/);
     scorer.process.kill("SIGTERM");
     await eventually(async () =>

@@ -72,7 +72,7 @@ def run(data):
     ["prints megabytes of bytes without a line end", "binary", 200, "printed"],
     ["meddles with the garbage collector", "collector", 200, "disabled"],
   ])("%s answers as it should, and so does the next request", async (_, what, status, pattern) => {
-    const scorer = await scorers.readyPython({ "score.py": NAUGHTY }, { scoringTimeoutMs: 500 });
+    const scorer = await scorers.readyPython({ "score.py": NAUGHTY }, { scoringTimeoutMs: 1_500 });
     const answer = await scorer.ask("/score", text(what));
     expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(pattern)]);
     expect((await scorer.ask("/score", text("next"))).json()).toBe("next");
@@ -113,7 +113,7 @@ def run(data):
       const began = performance.now();
       const answer = await scorer.ask("/score", text("exit"));
       expect(answer.json()).toMatchObject({ error: { code: "WorkerCrashed", exitCode: 9 } });
-      expect(performance.now() - began).toBeLessThan(5_000);
+      expect(performance.now() - began).toBeLessThan(30_000);
       expect((await scorer.ask("/score", text("next"))).json()).toBe("next");
     } finally {
       // In a session of its own it outlives its worker where there is no sandbox.

@@ -73,7 +73,7 @@ describe("several workers", () => {
   it("end one by one: a hanging one is killed, a leaking one is named, a killed one is replaced", async () => {
     const scorer = await scorers.readyPython(
       { "score.py": SCRIPT.replace("time.sleep(600)", "sum(range(10 ** 12))") },
-      { workers: 2, scoringTimeoutMs: 300, memoryGuard: "watchdog", memoryLimitBytes: 140 * 1024 * 1024 },
+      { workers: 2, scoringTimeoutMs: 2_000, memoryGuard: "watchdog", memoryLimitBytes: 140 * 1024 * 1024 },
     );
     expect(await isShared(scorer)).toBe(true);
     const hanging = scorer.ask("/score", { method: "POST", body: "hang" });
@@ -118,7 +118,7 @@ describe("several workers", () => {
     expect((await uninitialised.until(({ phase }) => phase === "failed")).cause).toMatchObject({ code: "InitFailed" });
     const hanging = scorers.python(
       { "score.py": "def init():\n    while True: pass\ndef run(data): pass\n" },
-      { workers: 2, startTimeoutMs: 1_000 },
+      { workers: 2, startTimeoutMs: 5_000 },
     );
     expect((await hanging.until(({ phase }) => phase === "failed")).cause).toMatchObject({
       code: "StartTimeout",

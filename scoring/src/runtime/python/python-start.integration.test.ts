@@ -163,7 +163,7 @@ def run(data): return 1
 `,
         "waiting.py": "def for_ever():\n    while True:\n        pass\n",
       },
-      { startTimeoutMs: 1_000 },
+      { startTimeoutMs: 5_000 },
     );
     const early = await scorer.until(({ workers }) => workers[0]?.phase === "starting");
     expect(early.phase).toBe("starting");
@@ -173,7 +173,7 @@ def run(data): return 1
     expect(await causeOf(scorer)).toMatchObject({
       code: "StartTimeout",
       message: expect.stringMatching(
-        /^The service was not ready after 1 s; it was running init\(\) \(waiting\.py, line [23], in for_ever\)\.$/,
+        /^The service was not ready after 5 s; it was running init\(\) \(waiting\.py, line [23], in for_ever\)\.$/,
       ),
       file: "waiting.py",
       traceback: expect.stringContaining("for_ever"),
@@ -183,7 +183,7 @@ def run(data): return 1
   it("is ended at the deadline too when it holds the interpreter's lock", async () => {
     const scorer = scorers.python(
       { "score.py": "def init():\n    sum(range(10 ** 12))\ndef run(data): return 1\n" },
-      { startTimeoutMs: 1_000 },
+      { startTimeoutMs: 5_000 },
     );
     expect(await causeOf(scorer)).toMatchObject({ code: "StartTimeout", file: "score.py", line: 2 });
   });

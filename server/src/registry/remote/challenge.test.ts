@@ -26,6 +26,6 @@ describe("what a registry asks for", () => {
     const started = performance.now();
     parseChallenges(`Bearer realm="${"\\".repeat(100_000)}`);
     parseChallenges(`Bearer ${"a=".repeat(100_000)}`);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });

@@ -27,7 +27,7 @@ async function read(
   const members: TarHeader[] = [];
   const { mediaType = PLAIN, diffId = sha256(bytes), limits, piece } = options;
   const layer = { digest, diffId, mediaType };
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(50_000);
   await readLayerMembers(layer, pieces(bytes, piece), (member) => members.push(member), signal, limits);
   return members;
 }

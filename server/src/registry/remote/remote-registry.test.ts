@@ -36,13 +36,13 @@ describe("a registry elsewhere", () => {
     return registry;
   }
   function client(options: Partial<RemoteRegistryOptions> = {}): RemoteRegistries {
-    const remote = createRemoteRegistries({ clock: systemClock, env: {}, silenceMs: 1_000, ...options });
+    const remote = createRemoteRegistries({ clock: systemClock, env: {}, silenceMs: 10_000, ...options });
     open.push(remote);
     return remote;
   }
   const repository = (host: string, remote = client(), secret?: typeof credentials) =>
     remote.open(parseImageReference(`${host}/team/base:1`), secret);
-  const signal = () => AbortSignal.timeout(15_000);
+  const signal = () => AbortSignal.timeout(50_000);
   const incoming = () => readdir(join(folder, "blobs", "incoming"));
 
   const fine = (_: IncomingMessage, response: ServerResponse) =>
@@ -200,7 +200,7 @@ describe("a registry elsewhere", () => {
       await expect(repository(registry.host, client({ silenceMs: 300 })).manifest("1", signal())).rejects.toMatchObject(
         { code: "RegistrySilent" },
       );
-      expect(performance.now() - started).toBeLessThan(5_000);
+      expect(performance.now() - started).toBeLessThan(9_000);
     });
 
     it("accepts the connection only: the client does not hang", async () => {

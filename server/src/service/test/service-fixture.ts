@@ -46,7 +46,7 @@ export type ControlPlane = ReturnType<Fixture["controlPlane"]>;
 export const MMS = `/modelmanagement/v1.0${WORKSPACE_PATH.replace(":subscriptionId", "00000000-0000-0000-0000-000000000000").replace(":resourceGroup", "slipway").replace(":workspaceName", "default")}`;
 
 /** Waits until `check` stops throwing. */
-export async function eventually<T>(check: () => T | Promise<T>, deadlineMs = 10_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, deadlineMs = 30_000): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     try {
@@ -209,7 +209,7 @@ export async function createServiceFixture() {
       /** Waits for the service's newest operation. */
       async settled(name: string) {
         const { operationId } = await services.get(workspace.id, name);
-        return runner.waitForEnd(workspace.id, operationId ?? "", AbortSignal.timeout(15_000));
+        return runner.waitForEnd(workspace.id, operationId ?? "", AbortSignal.timeout(50_000));
       },
       /** As a SIGKILL: whatever hangs in this control plane hangs for ever, and nobody waits for it. */
       die() {
