@@ -16,10 +16,12 @@ import {
 } from "./artifact/index.ts";
 import { unsupportedRoutes } from "./compatibility.ts";
 import {
+  type ImageImporter,
   type ImageInspector,
   type ImagePusher,
   type ImageService,
   imageContentsRoutes,
+  imageImportRoutes,
   imageLinkRoutes,
   imagePushRoutes,
   imageRoutes,
@@ -74,6 +76,7 @@ export interface HttpDependencies {
   readonly images: ImageService;
   readonly inspector: ImageInspector;
   readonly imagePusher: ImagePusher;
+  readonly imageImporter: ImageImporter;
   readonly registry: RegistryDependencies;
   readonly collectionRunner: Parameters<typeof collectionRoutes>[1]["runner"];
   readonly operations: OperationRoutesDependencies;
@@ -126,6 +129,7 @@ export async function buildHttpApp(deps: HttpDependencies): Promise<HttpApp> {
   await inWorkspace("/slipway/v1", modelManagementEnvelope, (scope) => {
     imageContentsRoutes(scope, deps);
     imagePushRoutes(scope, deps);
+    imageImportRoutes(scope, deps);
     collectionRoutes(scope, { runner: deps.collectionRunner, operationUrl });
   });
   await inWorkspace("", resourceManagerEnvelope, (scope) => {

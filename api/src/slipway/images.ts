@@ -123,6 +123,19 @@ export const RebuildImageRequest = Type.Object({
 });
 export type RebuildImageRequest = Static<typeof RebuildImageRequest>;
 
+/** The body of `POST /slipway/v1/WORKSPACE/images/import`. User name and password go together. */
+export const ImportImageRequest = Type.Object({
+  /** `HOST[:PORT]/NAME[:TAG]` or `HOST[:PORT]/NAME@sha256:…` */
+  reference: Type.String({ minLength: 1, maxLength: 600 }),
+  /** that it gets here; the last part of the reference's name if not given */
+  name: Type.Optional(Type.String({ maxLength: 300 })),
+  /** that of the server's machine if not given */
+  architecture: Type.Optional(Type.Union([Type.Literal("amd64"), Type.Literal("arm64")])),
+  username: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  password: Type.Optional(Type.String({ minLength: 1, maxLength: 10_000 })),
+});
+export type ImportImageRequest = Static<typeof ImportImageRequest>;
+
 /** The body of `POST /slipway/v1/WORKSPACE/images/ID/push`. User name and password go together. */
 export const PushImageRequest = Type.Object({
   /** `HOST[:PORT]/NAME[:TAG]` */

@@ -1,7 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { fingerprint } from "../access/index.ts";
 import { buildHttpApp, type HttpDependencies } from "../http-app.ts";
-import { buildLogUrl, describeImageBuild, describeImagePush, IMAGE_BUILD, IMAGE_PUSH } from "../image/index.ts";
+import {
+  buildLogUrl,
+  describeImageBuild,
+  describeImageImport,
+  describeImagePush,
+  IMAGE_BUILD,
+  IMAGE_IMPORT,
+  IMAGE_PUSH,
+} from "../image/index.ts";
 import { listen } from "../listening.ts";
 import type { OperationRunner } from "../operation/index.ts";
 import { ifFound } from "../platform/errors.ts";
@@ -33,7 +41,7 @@ export interface Rooms {
 export async function openHttpListener(installation: Installation, rooms: Rooms): Promise<HttpApp> {
   const { publicUrl, log, clock, config } = installation;
   const { data, access, entrance, registry, services, runner } = rooms;
-  const { artifacts, uploads, models, images, inspector, pusher } = rooms.images;
+  const { artifacts, uploads, models, images, inspector, pusher, importer } = rooms.images;
   const ca = await readFile(entrance.certificates.files.caFile, "utf8");
   const app = await buildHttpApp({
     ...access,
@@ -58,6 +66,7 @@ export async function openHttpListener(installation: Installation, rooms: Rooms)
     images,
     inspector,
     imagePusher: pusher,
+    imageImporter: importer,
     registry: {
       registry: registry.registry,
       uploads: registry.uploads,
@@ -74,6 +83,7 @@ export async function openHttpListener(installation: Installation, rooms: Rooms)
       runner,
       descriptions: {
         [IMAGE_BUILD]: describeImageBuild(publicUrl),
+        [IMAGE_IMPORT]: describeImageImport(publicUrl),
         [IMAGE_PUSH]: describeImagePush,
         [GARBAGE_COLLECTION]: describeCollection,
         ...describeServiceOperations(async ({ id }, imageId) =>

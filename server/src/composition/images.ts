@@ -1,10 +1,16 @@
 import { createArtifactService, openUploads } from "../artifact/index.ts";
-import { createEnvironmentService, defaultCacheFolder, type EnvironmentService } from "../environment/index.ts";
+import {
+  createEnvironmentService,
+  createImportedEnvironments,
+  defaultCacheFolder,
+  type EnvironmentService,
+} from "../environment/index.ts";
 import {
   buildImageOperation,
   createAppFolders,
   createBaseCredentials,
   createBaseResolver,
+  createImageImporter,
   createImageInspector,
   createImageProofs,
   createImagePusher,
@@ -13,6 +19,7 @@ import {
   createRuntimeTrees,
   type ImageService,
   type ImageUsers,
+  importImageOperation,
   pushImageOperation,
 } from "../image/index.ts";
 import { createModelService, type ModelService } from "../model/index.ts";
@@ -52,7 +59,8 @@ export async function openImages(
   const baseCredentials = createBaseCredentials(database, secretBox);
   const proofs = createImageProofs({ database, blobs, registry, version });
   const store = createImageStore(database);
-  const parts = { blobs, registry, artifacts, models, environments, folders, baseCredentials };
+  const importedEnvironments = createImportedEnvironments({ folder: layout.environments, env });
+  const parts = { blobs, registry, artifacts, models, environments, importedEnvironments, folders, baseCredentials };
   const images: ImageService = createImageService({
     ...parts,
     database,
@@ -87,9 +95,11 @@ export async function openImages(
     images,
     inspector: createImageInspector({ database, registry, folders, proofs }),
     pusher: createImagePusher({ store, runner, secrets: secretBox }),
+    importer: createImageImporter({ store, runner, secrets: secretBox, clock }),
     definitions: [
       buildImageOperation({ ...parts, store, bases, runtimes, proofs }),
       pushImageOperation({ store, registry, remote, secrets: secretBox }),
+      importImageOperation({ ...parts, store, remote, secrets: secretBox, folder: layout.imports }),
     ],
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { errnoCode } from "../platform/errors.ts";
@@ -96,9 +96,11 @@ async function layOut(plan: ImagePlan, staging: string, blobs: BlobStore, signal
   }
   for (const file of plain) {
     await makeFolder(dirname(join(app, file.path)), file.path);
-    await blobs.materialize(file.digest, join(app, file.path));
+    if (file.executable !== true) await blobs.materialize(file.digest, join(app, file.path));
+    else await copyExecutable(blobs, file.digest, join(app, file.path));
   }
-  await syncFiles([...placement.files.keys()].map((path) => join(app, path)));
+  const copied = plain.filter((file) => file.executable === true).map((file) => file.path);
+  await syncFiles([...placement.files.keys(), ...copied].map((path) => join(app, path)));
   if (plan.driver !== null && !(await exists(join(app, plan.driver)))) {
     throw driverMissing(plan.driver, [...plain.map((file) => file.path), ...placement.files.keys()].slice(0, 20));
   }
@@ -109,6 +111,13 @@ async function layOut(plan: ImagePlan, staging: string, blobs: BlobStore, signal
     }
   }
   return [...placement.notes];
+}
+
+/** Not a link: a stored blob must not become executable, whoever else has it. */
+async function copyExecutable(blobs: BlobStore, digest: string, destination: string): Promise<void> {
+  await blobs.info(digest);
+  await copyFile(blobs.path(digest), destination);
+  await chmod(destination, 0o755);
 }
 
 async function unpackAll(plan: ImagePlan, staging: string, blobs: BlobStore, signal: AbortSignal) {

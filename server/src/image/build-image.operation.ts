@@ -231,7 +231,8 @@ export function buildImageOperation(deps: BuildImageDependencies) {
   }
 }
 
-function endState(error: AppError): ImageState {
+/** What an image is whose build or import has failed. */
+export function endState(error: AppError): ImageState {
   if (error.kind === "canceled") return "Cancelled";
   return error.code === "StepTimeout" ? "TimedOut" : "Failed";
 }

@@ -7,13 +7,19 @@ import { stepsOf } from "./docker-steps.ts";
 import { stepVariables } from "./docker-steps-config.ts";
 import { type BuiltImage, type Image, modelFolder } from "./image.ts";
 import { imageVariables } from "./image-settings.ts";
+import { type LayerEnvironmentDependencies, layerEnvironment } from "./import-environment.ts";
 
 /** Longer than any repair of a removed folder takes; a deploy must not wait for ever. */
 const REPAIR_MS = 30 * 60_000;
 
+export interface BundleDependencies extends LayerEnvironmentDependencies {
+  readonly folders: AppFolders;
+  readonly environments: EnvironmentService;
+}
+
 /** The unpacked parts of a built image. What somebody removed is made again. */
 export async function bundleOf(
-  deps: { readonly folders: AppFolders; readonly environments: EnvironmentService },
+  deps: BundleDependencies,
   image: Image,
   built: BuiltImage,
   facts: Pick<ImageBundle, "imageId" | "imageDigest" | "imageLocation" | "repository">,
@@ -21,7 +27,7 @@ export async function bundleOf(
   const { plan } = built;
   const signal = AbortSignal.timeout(REPAIR_MS);
   const { root } = await deps.folders.layOut(plan, signal);
-  const environmentRoot = await presentEnvironment(deps.environments, built, signal);
+  const environmentRoot = await presentEnvironment(deps, built, facts.imageId, signal);
   return {
     ...facts,
     architecture: built.architecture,
@@ -41,10 +47,17 @@ export async function bundleOf(
 }
 
 async function presentEnvironment(
-  environments: EnvironmentService,
-  { environmentRoot, environmentRequest }: BuiltImage,
+  deps: BundleDependencies,
+  { environmentRoot, environmentRequest, imported }: BuiltImage,
+  imageId: string,
   signal: AbortSignal,
 ): Promise<string | null> {
+  const run = { signal, say: () => {} };
+  if (imported !== undefined) {
+    const { environmentLayer } = imported;
+    if (environmentLayer === null) return null;
+    return (await layerEnvironment(deps, imageId, environmentLayer, run)).root;
+  }
   if (environmentRoot === null || environmentRequest === null) return null;
   // Through the link to the interpreter: it may have been removed, too.
   const present = await stat(join(environmentRoot, "bin", "python")).then(
@@ -52,5 +65,5 @@ async function presentEnvironment(
     () => false,
   );
   if (present) return environmentRoot;
-  return (await environments.prepare(environmentRequest, { signal, say: () => {} })).root;
+  return (await deps.environments.prepare(environmentRequest, run)).root;
 }

@@ -76,7 +76,7 @@ export async function contentsOf(
   const manifest = await readStoredManifest(deps.registry, image, digest);
   const { environmentRoot: root, environmentId = image.properties["slipway.environment"], lockDigest } = built;
   const environment =
-    environmentId === undefined || environmentId === null || root === null || lockDigest === null
+    environmentId === undefined || environmentId === null || root === null
       ? null
       : { id: environmentId, ...(await deps.proofs.contentsOf({ id: environmentId, root, lockDigest })) };
   return {

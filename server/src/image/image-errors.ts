@@ -71,6 +71,14 @@ export function imageNotReady(id: string, state: ImageState, error: ImageError |
   });
 }
 
+/** Somebody wants to make an image again whose inputs are elsewhere. */
+export const imageImported = (id: string, place: string) =>
+  new AppError({
+    code: "ImageImported",
+    kind: "conflict",
+    message: `The image ${id} was imported from ${place}: what it was built from is not here. Rebuild it where it was built, push it, and import it again.`,
+  });
+
 export const imagePatchInvalid = (path: string) =>
   invalid(
     "ImagePatchInvalid",

@@ -43,12 +43,14 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
 
   /** Read once in the life of an environment; if somebody removed its folder before, its lock is all that is known. */
   async function contentsOf(
-    environment: Pick<InstalledEnvironment, "id" | "root" | "lockDigest">,
+    environment: Pick<InstalledEnvironment, "id" | "root"> & { readonly lockDigest: string | null },
   ): Promise<EnvironmentContents> {
     const known = await store.findEnvironment(environment.id);
     if (known !== undefined) return known;
     const contents = await readEnvironmentContents(environment.root);
-    if (contents === undefined) return lockedContents(await readText(blobs.read(environment.lockDigest)));
+    const { lockDigest } = environment;
+    if (contents === undefined)
+      return lockedContents(lockDigest === null ? "" : await readText(blobs.read(lockDigest)));
     await store.rememberEnvironment(environment.id, contents);
     return contents;
   }

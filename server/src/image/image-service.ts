@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { EnvironmentService } from "../environment/index.ts";
+import type { EnvironmentService, ImportedEnvironments } from "../environment/index.ts";
 import { isTerminal, type OperationRunner, type OperationStore } from "../operation/index.ts";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -10,10 +10,17 @@ import type { AppFolders } from "./app-folder.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import { type BuildImageInput, IMAGE_BUILD } from "./build-image.operation.ts";
 import { checkImageRequest } from "./check-image-request.ts";
-import type { Image, ImageReader, ImageRequest, ImageUsers, RegistryCredentials } from "./image.ts";
+import {
+  IMPORTED_FROM,
+  type Image,
+  type ImageReader,
+  type ImageRequest,
+  type ImageUsers,
+  type RegistryCredentials,
+} from "./image.ts";
 import { bundleOf } from "./image-bundle.ts";
 import { dockerfileOf } from "./image-dockerfile.ts";
-import { imageInUse, imageNotFound, imageNotReady } from "./image-errors.ts";
+import { imageImported, imageInUse, imageNotFound, imageNotReady } from "./image-errors.ts";
 import { checkRequest, type InputReaders, readSteps } from "./image-inputs.ts";
 import { createImageStore, type ImageFilter, type NewImage, type StoredImage } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
@@ -25,6 +32,7 @@ export interface ImageServiceDependencies<Tables extends ImageTables> extends In
   readonly blobs: BlobStore;
   readonly registry: Registry;
   readonly environments: EnvironmentService;
+  readonly importedEnvironments: ImportedEnvironments;
   readonly folders: AppFolders;
   readonly baseCredentials: BaseCredentials;
   readonly runner: Pick<OperationRunner, "enqueue" | "wake" | "cancel">;
@@ -47,7 +55,7 @@ export interface ImageService extends ImageReader {
    * Makes the next version of an image from the same inputs, on what its base is today.
    *
    * @param options.upgrade packages are resolved anew; otherwise the lock stays
-   * @throws {AppError} ImageNotFound
+   * @throws {AppError} ImageNotFound, ImageImported
    */
   rebuild(workspaceId: string, id: string, options: { readonly upgrade: boolean }): Promise<Image>;
   list(workspaceId: string, filter: ImageFilter): Promise<StoredImage[]>;
@@ -122,6 +130,8 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
 
     async rebuild(workspaceId, id, { upgrade }) {
       const image = await get(workspaceId, id);
+      const { [IMPORTED_FROM]: place } = image.properties;
+      if (place !== undefined) throw imageImported(id, place);
       const built = await store.findBuilt(workspaceId, id);
       const rebuild = rebuildOf(built, upgrade ? newUuid() : undefined);
       const credentials = await deps.baseCredentials.find(workspaceId, id);
@@ -159,7 +169,7 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
         imageLocation: await location(image),
         repository: { workspaceId, name: image.name },
       };
-      return bundleOf({ folders, environments: deps.environments }, image, built, facts);
+      return bundleOf(deps, image, built, facts);
     },
 
     async usersOfModel(workspaceId, modelId) {

@@ -183,6 +183,35 @@ export function createImageStore<Tables extends ImageTables>(database: Kysely<Ta
       return result.numUpdatedRows === 1n;
     },
 
+    /** What an image that is imported turned out to hold. */
+    async setContents(
+      workspaceId: string,
+      id: string,
+      contents: Pick<Image, "modelIds" | "driverProgram" | "environmentVariables">,
+    ): Promise<void> {
+      const { name, version } = parseImageId(id);
+      const { modelIds, driverProgram, environmentVariables } = contents;
+      await db.transaction().execute(async (transaction) => {
+        await transaction
+          .updateTable("image")
+          .set({
+            model_ids: JSON.stringify(modelIds),
+            driver_program: driverProgram,
+            environment_variables: JSON.stringify(environmentVariables),
+          })
+          .where("workspace_id", "=", workspaceId)
+          .where("name", "=", name)
+          .where("version", "=", version)
+          .execute();
+        if (modelIds.length === 0) return;
+        await transaction
+          .insertInto("image_model")
+          .values(modelIds.map((modelId) => ({ workspace_id: workspaceId, name, version, model_id: modelId })))
+          .onConflict((oc) => oc.doNothing())
+          .execute();
+      });
+    },
+
     /** An image that is ready stays so: a late failure of its operation must not take it away. */
     async setState(workspaceId: string, id: string, state: ImageState, error: ImageError | null): Promise<void> {
       await change(workspaceId, id, { state, error: error && JSON.stringify(error) })

@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { createGzip } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { type ArtifactTables, artifactMigration, createArtifactService, openUploads } from "../artifact/index.ts";
-import { createEnvironmentService } from "../environment/index.ts";
+import { createEnvironmentService, createImportedEnvironments } from "../environment/index.ts";
 import { createModelService, type ModelTables, modelMigration } from "../model/index.ts";
 import {
   createOperationRunner,
@@ -39,11 +39,13 @@ import { type BaseTables, baseCredentialsMigration, baseMigration } from "./base
 import { buildImageOperation } from "./build-image.operation.ts";
 import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
+import { createImageImporter } from "./image-import.ts";
 import { createImageProofs } from "./image-proofs.ts";
 import { createImagePusher } from "./image-push.ts";
 import { createImageService } from "./image-service.ts";
 import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
+import { importImageOperation } from "./import-image.operation.ts";
 import { pushImageOperation } from "./push-image.operation.ts";
 import { createRuntimeTrees } from "./runtime-tree.ts";
 
@@ -105,6 +107,7 @@ export async function openImageTestRoom(
     }),
     log: silentLog,
   });
+  const importedEnvironments = createImportedEnvironments({ folder: join(folder, "environments"), env: process.env });
   const folders = createAppFolders(join(folder, "images"), blobs);
   const store = createImageStore(database);
   const proofs = createImageProofs({ database, blobs, registry, version: "0.1.0" });
@@ -129,11 +132,16 @@ export async function openImageTestRoom(
   });
   const operations = createOperationStore(database, clock);
   const push = pushImageOperation({ store, registry, remote, secrets });
-  const runner = createOperationRunner(operations, [build, push], silentLog);
+  const importing = importImageOperation({
+    ...{ store, registry, blobs, remote, secrets, folders, models, importedEnvironments },
+    folder: join(folder, "blobs", "imports"),
+  });
+  const runner = createOperationRunner(operations, [build, push, importing], silentLog);
   const pusher = createImagePusher({ store, runner, secrets });
+  const importer = createImageImporter({ store, runner, secrets, clock });
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
-    baseCredentials,
+    ...{ baseCredentials, importedEnvironments },
     usersOf: async () => users,
     findWorkspace: workspaces.byId,
     registryHost: REGISTRY_HOST,
@@ -151,7 +159,7 @@ export async function openImageTestRoom(
 
   return {
     ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build, proofs },
-    ...{ operations, runner, images, upload, baseCredentials, bases, pusher },
+    ...{ operations, runner, images, upload, baseCredentials, bases, pusher, importer, remote },
     /** what is to be said of who uses any image */
     users,
 

@@ -103,6 +103,8 @@ export interface PlannedFile {
   readonly digest: string;
   readonly sizeBytes: number;
   readonly unpack: boolean;
+  /** only of code that came with an image; an archive says it itself */
+  readonly executable?: true;
 }
 
 export interface PlannedModel {
@@ -145,6 +147,18 @@ export interface BuiltImage {
   /** as OCI names it: `amd64`, `arm64` */
   readonly architecture: string;
   readonly base: BuiltBase | null;
+  /** of an image that was built elsewhere */
+  readonly imported?: ImportedFrom;
+}
+
+/** Property of an image that was imported, or is being: where from. */
+export const IMPORTED_FROM = "slipway.imported-from";
+
+export interface ImportedFrom {
+  /** `HOST/REPOSITORY@sha256:…` */
+  readonly place: string;
+  /** digest of the layer that its environment is laid out from; null without */
+  readonly environmentLayer: string | null;
 }
 
 /** Where models lie below the application folder; the genuine client's `Model.get_model_path` looks there. */

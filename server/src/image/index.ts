@@ -9,6 +9,8 @@ export { type EnvironmentContentsTables, environmentContentsMigration } from "./
 export type { Image, ImageAsset, ImageReader, ImageRequest, ImageState, ImageUsers } from "./image.ts";
 export { readImageBlobs } from "./image-blobs.ts";
 export { imageContentsRoutes } from "./image-contents-routes.ts";
+export { createImageImporter, type ImageImporter } from "./image-import.ts";
+export { describeImageImport, imageImportRoutes } from "./image-import-routes.ts";
 export { createImageInspector, type ImageInspector } from "./image-inspector.ts";
 export { createImageProofs } from "./image-proofs.ts";
 export { createImagePusher, type ImagePusher } from "./image-push.ts";
@@ -18,5 +20,6 @@ export { createImageService, type ImageService, type ImageServiceDependencies } 
 export { createImageStore, type ImageStore } from "./image-store.ts";
 export { type ImageTables, imageMigration } from "./image-tables.ts";
 export { buildLogUrl, type ImageLinks, toWireImage } from "./image-wire.ts";
+export { IMAGE_IMPORT, importImageOperation } from "./import-image.operation.ts";
 export { IMAGE_PUSH, pushImageOperation } from "./push-image.operation.ts";
 export { createRuntimeTrees, type RuntimeTrees } from "./runtime-tree.ts";

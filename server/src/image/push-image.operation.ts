@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
 import { json } from "node:stream/consumers";
 import { defineOperation } from "../operation/index.ts";
+import { AppError } from "../platform/errors.ts";
 import type { Content, Registry, Repository } from "../registry/index.ts";
-import { imageName, parseImageReference, type RemoteRegistries } from "../registry/remote/index.ts";
+import { type ImagePush, imageName, parseImageReference, type RemoteRegistries } from "../registry/remote/index.ts";
 import type { SecretBox } from "../secret/index.ts";
 import type { RegistryCredentials } from "./image.ts";
 import { imageDamaged, imageNotFound } from "./image-errors.ts";
@@ -44,6 +45,32 @@ export function pushImageOperation({ store, registry, remote, secrets }: PushIma
     return { repository, manifest };
   }
 
+  /** Lock, bill of materials, provenance, and what others attached. The image is pushed: without them it is worth as much. */
+  async function pushReferrers(
+    push: ImagePush,
+    repository: Repository,
+    subject: string,
+    { signal, say }: { readonly signal: AbortSignal; say(text: string): void },
+  ): Promise<void> {
+    for (const referrer of await registry.referrers(repository, subject)) {
+      try {
+        const manifest = await registry.findManifest(repository, referrer.digest);
+        if (manifest === undefined) continue;
+        for (const digest of await partsOf(manifest)) {
+          const content = await registry.findBlob(repository, digest);
+          if (content !== undefined) await push.blob(content, signal);
+        }
+        await push.referrer({ ...manifest, ...referrer }, subject, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof AppError)) throw error;
+        say(
+          `Warning: a document beside the image (${referrer.artifactType ?? "of no type"}) stays here: ${error.message}`,
+        );
+      }
+    }
+  }
+
   return defineOperation<PushImageInput, Record<string, unknown>>({
     kind: IMAGE_PUSH,
     version: 1,
@@ -71,9 +98,11 @@ export function pushImageOperation({ store, registry, remote, secrets }: PushIma
         name: "push manifest",
         timeoutMs: 10 * 60_000,
         async run({ workspaceId, input, signal, say }) {
-          const { manifest } = await manifestOf(workspaceId, input.imageId);
-          await target(input).manifest(manifest, signal);
+          const { repository, manifest } = await manifestOf(workspaceId, input.imageId);
+          const push = target(input);
+          await push.manifest(manifest, signal);
           say(`Pushed ${input.imageId} to ${input.reference} (${manifest.digest}).`);
+          await pushReferrers(push, repository, manifest.digest, { signal, say });
           return undefined;
         },
       },
@@ -98,13 +127,13 @@ export function pushImageOperation({ store, registry, remote, secrets }: PushIma
   });
 }
 
-/** Configuration and layers, each once. The manifest is our own, so its shape is known. */
+/** Configuration and layers, each once, of a manifest that was checked when it came to the registry. An index has none. */
 async function partsOf(manifest: Content): Promise<string[]> {
-  const document = (await json(Readable.from(manifest.read()))) as {
-    readonly config: { readonly digest: string };
-    readonly layers: readonly { readonly digest: string }[];
+  const { config, layers = [] } = (await json(Readable.from(manifest.read()))) as {
+    readonly config?: { readonly digest: string };
+    readonly layers?: readonly { readonly digest: string }[];
   };
-  return [...new Set([...document.layers, document.config].map(({ digest }) => digest))];
+  return [...new Set([...layers, ...(config === undefined ? [] : [config])].map(({ digest }) => digest))];
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

@@ -8,6 +8,7 @@ import { imageName } from "./image-reference.ts";
 import { pullBlob } from "./pull-blob.ts";
 import { createPush, type ImagePush } from "./push-image.ts";
 import { readSmall } from "./read-small.ts";
+import { parseReferrers, REFERRERS_TYPE, referrersTag } from "./referrers.ts";
 import { createRegistryAddresses } from "./registry-addresses.ts";
 import { openSession, type RegistrySession } from "./registry-session.ts";
 import type { RemoteCredentials } from "./registry-token.ts";
@@ -28,6 +29,11 @@ export interface RemoteRepository {
   manifest(target: string, signal: AbortSignal): Promise<{ readonly mediaType: string; readonly bytes: Uint8Array }>;
   /** A small part in memory, checked. @throws {AppError} RemoteBlobCorrupt … */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * What lies beside an image: by the referrers API or, in a registry without it, by the tag that stands in for it. Nothing if the
+   * registry knows neither.
+   */
+  referrers(digest: string, signal: AbortSignal): Promise<readonly Descriptor[]>;
   /** A part of any size into the blob store, checked. @throws {AppError} RemoteBlobCorrupt, ConnectionBroken … */
   pull(descriptor: Descriptor, blobs: BlobStore, signal: AbortSignal): Promise<void>;
 }
@@ -99,6 +105,13 @@ function repositoryOver(session: RegistrySession, reference: ImageReference, sil
       if (bytes?.length !== size) throw remoteBlobCorrupt(host, digest, `it has not the announced ${size} bytes`);
       if (digestOf(bytes) !== digest) throw remoteBlobCorrupt(host, digest, "its bytes have another digest");
       return bytes;
+    },
+
+    async referrers(digest, signal) {
+      const headers = { Accept: REFERRERS_TYPE };
+      const known = await read(`referrers/${digest}`, headers, signal);
+      const found = known.status === 200 ? known : await read(`manifests/${referrersTag(digest)}`, headers, signal);
+      return parseReferrers(found.bytes);
     },
 
     pull(descriptor, blobs, signal) {
