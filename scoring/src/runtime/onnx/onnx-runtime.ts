@@ -43,6 +43,8 @@ export function onnxRuntime(
   log: ScorerLog,
   onFatal: (cause: Cause) => void,
 ): Runtime {
+  // ONNX Runtime reports to its makers unless this is in the environment when the first thread loads it.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   const slots = Array.from({ length: config.workers }, (_, index) => newSlot(`thread-${index + 1}`));
   const waiting = new IdMap<Pending>();
   const policy = batchPolicy();

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onnxModel } from "../../testing/onnx-model.ts";
@@ -118,6 +118,14 @@ describe("an ONNX model", () => {
       }),
     });
     expect((await other.until(({ phase }) => phase === "failed")).cause?.message).toContain("Unsupported data type");
+  });
+
+  it("tells nobody that it runs", async () => {
+    const scorer = scorers.onnx({ "linear.onnx": LINEAR });
+    await scorer.until(({ phase }) => phase === "ready");
+    expect((await scorer.score({ data: [[1, 2, 3]] })).status).toBe(200);
+    // What ONNX Runtime's telemetry writes first.
+    expect(existsSync(`/tmp/mat-debug-${scorer.process.pid}.log`)).toBe(false);
   });
 
   it("that takes too long is given up, and answers the next one", async () => {
