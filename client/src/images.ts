@@ -143,6 +143,28 @@ export function createImages(http: Http, artifacts: Artifacts, address: Workspac
       return startedOperation(await http.send("POST", `${ownUrl(id)}/push`, { body, signal }));
     },
 
+    /**
+     * Takes an image that Slipway built, here or elsewhere, out of another registry; the server does it. It becomes the next version
+     * of its name and can be deployed as if it had been built here.
+     *
+     * @param options.reference `HOST[:PORT]/NAME[:TAG]` or `HOST[:PORT]/NAME@sha256:…`
+     * @param options.name that it gets here; the last part of the reference's name if not given
+     * @param options.architecture of an image for several; that of the server's machine if not given
+     * @throws {SlipwayError} ReferenceInvalid, ImageNameInvalid; the operation ends with ImageForeign and others
+     */
+    async import(
+      options: CallOptions & {
+        readonly reference: string;
+        readonly name?: string | undefined;
+        readonly architecture?: "amd64" | "arm64" | undefined;
+        readonly username?: string | undefined;
+        readonly password?: string | undefined;
+      },
+    ): Promise<StartedImage> {
+      const { signal, ...body } = options;
+      return startedImage(await http.send("POST", `${address.slipway}/images/import`, { body, signal }), signal);
+    },
+
     /** Layers, packages, models, code and proofs of a built image. @throws {SlipwayError} ImageNotBuilt */
     async contents(id: string, options: CallOptions = {}): Promise<ImageContents> {
       return http.json<ImageContents>("GET", `${ownUrl(id)}/contents`, options);

@@ -1,20 +1,12 @@
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { CliError } from "../cli-error.ts";
+import { type LoginOptions, loginOptions, readLogin } from "../registry-login.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { printable } from "../terminal/format.ts";
 
-interface PushOptions extends SessionOptions {
-  readonly username?: string;
-  readonly passwordStdin?: boolean;
-}
-
 export function pushCommand(): Command {
-  return sessionOptions(new Command("push").description("copy an image into a registry elsewhere"))
+  return sessionOptions(loginOptions(new Command("push").description("copy an image into a registry elsewhere")))
     .argument("<image>", "NAME:VERSION, or NAME for the newest")
     .argument("<reference>", "HOST[:PORT]/NAME[:TAG] in the other registry")
-    .option("-u, --username <name>", "user of that registry (or SLIPWAY_REGISTRY_USERNAME)")
-    .option("--password-stdin", "read its password from standard input (or SLIPWAY_REGISTRY_PASSWORD)")
     .addHelpText(
       "after",
       `
@@ -24,7 +16,7 @@ Examples:
   slipway image push digits:1 registry.example.org/team/digits:1
   pass show registry | slipway image push digits:1 registry.example.org/team/digits:1 -u ada --password-stdin`,
     )
-    .action(async (name: string, reference: string, options: PushOptions) => {
+    .action(async (name: string, reference: string, options: SessionOptions & LoginOptions) => {
       const { findImage } = await import("../deploy/build-image.ts");
       const { waitFor } = await import("../deploy/wait-for.ts");
       const login = await readLogin(options);
@@ -37,15 +29,4 @@ Examples:
       });
       output.result({ image: id, pushed: reference }, () => `Pushed ${id} to ${printable(reference)}.`);
     });
-}
-
-async function readLogin({ username: given, passwordStdin }: PushOptions) {
-  const username = given ?? process.env.SLIPWAY_REGISTRY_USERNAME;
-  if (!username) return {};
-  const password = passwordStdin
-    ? (await text(process.stdin)).replace(/\r?\n$/, "")
-    : process.env.SLIPWAY_REGISTRY_PASSWORD;
-  if (password) return { username, password };
-  const message = "A user name needs a password: give --password-stdin, or set SLIPWAY_REGISTRY_PASSWORD.";
-  throw new CliError("PasswordMissing", "usage", message);
 }

@@ -6,6 +6,7 @@ import { stateWord } from "../terminal/state-word.ts";
 import { table } from "../terminal/table.ts";
 import { createCommand } from "./image-create.ts";
 import { diffCommand } from "./image-diff.ts";
+import { importCommand } from "./image-import.ts";
 import { proofsCommand } from "./image-proofs.ts";
 import { pushCommand } from "./image-push.ts";
 import { rebuildCommand } from "./image-rebuild.ts";
@@ -26,6 +27,7 @@ export function imageCommand(): Command {
     .addCommand(rebuildCommand())
     .addCommand(proofsCommand())
     .addCommand(pushCommand())
+    .addCommand(importCommand())
     .addCommand(logsCommand())
     .addCommand(deleteCommand());
 }
