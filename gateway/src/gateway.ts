@@ -1,7 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
 import type { Http2SecureServer } from "node:http2";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig, GatewayState, RouteSnapshot } from "@slipway/api";
 import { BodyBudget } from "./body.ts";
@@ -9,6 +8,7 @@ import { NameCertificate, readCertificate, swapCertificate, watchCertificate } f
 import { assertNoLiveGateway, type ControlActions, ControlError, listenForControl } from "./control-socket.ts";
 import { connectionEnder, createEdge, type Patience } from "./edge.ts";
 import { GatewayStartError } from "./gateway-start-error.ts";
+import { listen, reportReady } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { metricsKey } from "./metrics-key.ts";
 import { RoutesInvalid, readRoutesFile } from "./routes-file.ts";
@@ -23,8 +23,16 @@ const MAX_BUFFERED_BYTES = 1024 * 1024 * 1024;
 
 export interface Gateway {
   readonly port: number;
+  /** Tells the parent process, if there is one that listens, and lets it hold the socket. */
+  reportReady(): void;
   /** Stops accepting, lets what is in work finish (for `drainMs` at most), closes everything. */
   close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly patience?: Patience | undefined;
+  /** number of the socket that an earlier gateway listened on; instead of host and port */
+  readonly listenerFd?: number | undefined;
 }
 
 /**
@@ -32,7 +40,11 @@ export interface Gateway {
  *
  * @throws {GatewayStartError}
  */
-export async function startGateway(config: GatewayConfig, log: Log, patience?: Patience): Promise<Gateway> {
+export async function startGateway(
+  config: GatewayConfig,
+  log: Log,
+  { patience, listenerFd }: GatewayOptions = {},
+): Promise<Gateway> {
   const controlPath = join(config.folder, "control.sock");
   const routesFile = join(config.folder, "routes.json");
   await assertNoLiveGateway(controlPath);
@@ -61,7 +73,7 @@ export async function startGateway(config: GatewayConfig, log: Log, patience?: P
     patience,
   );
   const endConnections = connectionEnder(edge);
-  const port = await listen(edge, config);
+  const port = await listen(edge, config, listenerFd);
   // Comes into force before the first connection is looked at: nothing else runs in between.
   if (firstRoutes !== undefined) await routing.apply(firstRoutes);
   const ticks = setInterval(() => routing.tick(), TICK_MS).unref();
@@ -75,6 +87,7 @@ export async function startGateway(config: GatewayConfig, log: Log, patience?: P
   let closed: Promise<void> | undefined;
   return {
     port,
+    reportReady: () => reportReady(edge),
     close() {
       closing = true;
       unwatch();
@@ -101,36 +114,6 @@ async function assertWritable(folder: string): Promise<void> {
   await access(folder, constants.W_OK).catch((error: unknown) => {
     throw new GatewayStartError("badConfig", `The folder ${folder} is missing or cannot be written to.`, error);
   });
-}
-
-async function listen(edge: Http2SecureServer, { host, port }: GatewayConfig): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    edge.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
-    edge.listen(port, host, resolve);
-  });
-  return (edge.address() as AddressInfo).port;
-}
-
-function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new GatewayStartError(
-        "addressInUse",
-        `Port ${port} on ${host} is in use by another program. Stop it, or choose another port with --gateway-port.`,
-        error,
-      );
-    case "EACCES":
-      return new GatewayStartError(
-        "addressInUse",
-        `Port ${port} needs more rights than this user has. Choose one from 1024 on with --gateway-port.`,
-        error,
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return new GatewayStartError("badConfig", `${host} is no address of this machine.`, error);
-    default:
-      return error;
-  }
 }
 
 function controlActions(

@@ -8,7 +8,7 @@ const EXIT_CODES: Readonly<Record<StartProblem, number>> = { badConfig: 2, addre
 
 /** @throws {GatewayStartError} */
 async function readConfig(file: string | undefined): Promise<GatewayConfig> {
-  if (file === undefined) throw new GatewayStartError("badConfig", "Usage: gateway CONFIGFILE");
+  if (file === undefined) throw new GatewayStartError("badConfig", "Usage: gateway CONFIGFILE [LISTENER]");
   let value: unknown;
   try {
     value = JSON.parse(await readFile(file, "utf8"));
@@ -25,7 +25,10 @@ process.stderr.on("error", () => {});
 const log = createLog((line) => process.stderr.write(line));
 
 try {
-  const gateway = await startGateway(await readConfig(process.argv[2]), log);
+  const [, , configFile, listener] = process.argv;
+  const listenerFd = listener === undefined ? undefined : Number(listener);
+  const gateway = await startGateway(await readConfig(configFile), log, { listenerFd });
+  gateway.reportReady();
   const stop = () => {
     gateway.close().then(
       () => process.exit(0),

@@ -39,15 +39,15 @@ export function passedHeaders(request: IncomingMessage, requestId: string, bodyB
   if (typeof authority === "string") headers.host ??= authority;
   if (bodyBytes > 0) headers["content-length"] = String(bodyBytes);
   headers["x-request-id"] = requestId;
-  passTraceContext(headers);
+  passTraceContext(headers, requestId);
   return headers;
 }
 
 /** The caller's trace goes on; without one, or with a broken one, a new trace begins. */
-function passTraceContext(headers: Record<string, string>): void {
+function passTraceContext(headers: Record<string, string>, requestId: string): void {
   if (headers.traceparent !== undefined && isTraceparent(headers.traceparent)) return;
   delete headers.tracestate;
-  headers.traceparent = newTraceparent();
+  headers.traceparent = newTraceparent(requestId);
 }
 
 function isPlain(connection: string): boolean {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
@@ -19,17 +18,23 @@ async function started(onRequest?: (request: ScorerRequest) => void) {
 
 const encrypted = (port: number) => connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
 
+/** A reset counts, too: it is one when the last drop is not read any more. */
+function closed(socket: Socket): Promise<void> {
+  socket.on("error", () => {});
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
 /** Sends the beginning, then a drop every 30 ms, until the connection ends; what was heard. */
 async function drip(socket: Socket, begin: string, drop: string): Promise<string> {
   let heard = "";
   socket.on("data", (data: Buffer) => {
     heard += data.toString("latin1");
   });
-  socket.on("error", () => {});
+  const end = closed(socket);
   socket.write(begin);
   // Not after an answer: it would be thrown away with the connection.
   const dripping = setInterval(() => heard === "" && socket.write(drop), 30);
-  await once(socket, "close");
+  await end;
   clearInterval(dripping);
   return heard;
 }
@@ -63,10 +68,11 @@ test("a caller that closes its half within the body holds no place", async () =>
   const { fixture, scorer } = await started();
   await using _fixture = fixture;
   const socket = encrypted(fixture.port);
-  socket.on("error", () => {});
+  const end = closed(socket);
 
   socket.end(`POST ${SCORE} HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{`);
-  await once(socket.resume(), "close");
+  socket.resume();
+  await end;
 
   expect((await fixture.call(SCORE)).status).toBe(200);
   expect(scorer.received).toHaveLength(1);

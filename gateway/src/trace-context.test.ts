@@ -34,5 +34,13 @@ test("a trace goes on through the gateway; a broken one is replaced, with its st
   expect(replaced?.tracestate).toBeUndefined();
   expect(isTraceparent(made?.traceparent ?? "")).toBe(true);
   expect(made?.traceparent).not.toBe(replaced?.traceparent);
-  expect(newTraceparent()).toMatch(/-00$/);
+  expect(made?.traceparent).toContain(made?.["x-request-id"]?.replaceAll("-", ""));
 });
+
+test.each(["0af76519-16cd-43dd-8448-eb211c80319c", "checkout-17", "00000000-0000-0000-0000-000000000000"])(
+  "a trace for the request %s is valid, and nobody records it",
+  (requestId) => {
+    expect(isTraceparent(newTraceparent(requestId))).toBe(true);
+    expect(newTraceparent(requestId)).toMatch(/-00$/);
+  },
+);

@@ -1,12 +1,12 @@
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SendHandle } from "node:child_process";
 import { once } from "node:events";
 
 /** The first restart is at once: people wait. More would burn the processor on a child that dies at once. */
 const FIRST_PAUSE_MS = 0;
 const SECOND_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
-/** Up this long, the next death counts as the first again. */
-const STEADY_MS = 30_000;
+/** At work for so long, its next death counts as the first again. */
+const STEADY_MS = 1_000;
 
 export interface SupervisedChild {
   /** Asks it to stop, waits, kills it when the time is over. It is not started again. */
@@ -18,7 +18,8 @@ export interface SupervisedChild {
 /** Keeps one process running: whenever it ends, it is started again after a growing pause. */
 export function superviseChild(spec: {
   start(): ChildProcess;
-  onMessage(message: unknown): void;
+  /** @returns true when the message says that it is at work */
+  onMessage(message: unknown, handle: SendHandle | undefined): boolean;
   /** @returns false to give up on it */
   onExit(code: number | null, signal: NodeJS.Signals | null): boolean;
 }): SupervisedChild {
@@ -28,17 +29,19 @@ export function superviseChild(spec: {
   let timer: NodeJS.Timeout | undefined;
 
   function start(): void {
-    const startedAt = performance.now();
+    let atWorkSince = Number.POSITIVE_INFINITY;
     const running = spec.start();
     child = running;
-    running.on("message", (message) => spec.onMessage(message));
+    running.on("message", (message, handle) => {
+      if (spec.onMessage(message, handle)) atWorkSince = performance.now();
+    });
     running.on("error", () => {
       // A failed send to a child that is just ending; its exit is handled below.
     });
     running.on("exit", (code, signal) => {
       child = undefined;
       if (stopped || !spec.onExit(code, signal)) return;
-      if (performance.now() - startedAt > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+      if (performance.now() - atWorkSince > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       timer = setTimeout(start, pauseMs);
       pauseMs = Math.min(Math.max(pauseMs * 2, SECOND_PAUSE_MS), LONGEST_PAUSE_MS);
     });

@@ -1,23 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
+import { constants } from "node:fs";
 import { access, mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DATA_PLANE_NODE_OPTIONS } from "@slipway/api";
-import { gatewayMain } from "@slipway/gateway";
 import { type ControlPlaneMessage, controlPlaneMain, dataLayout, type StopMessage, tryLock } from "@slipway/server";
-import { askGateway } from "./gateway-state.ts";
-import { type SupervisedChild, superviseChild } from "./supervised-child.ts";
+import { startProcess } from "./start-process.ts";
+import { superviseChild } from "./supervised-child.ts";
+import { superviseGateway } from "./supervised-gateway.ts";
 
 const MAX_LOG_BYTES = 20 * 1024 * 1024;
-/** Draining waits for requests in flight (at most 30 s in the gateway) before it kills. */
-const GATEWAY_PATIENCE_MS = 40_000;
 const CONTROL_PLANE_PATIENCE_MS = 60_000;
 /**
  * Network buffers die young but count as memory outside of the heap: with the usual young generation of 16 MiB they pile up until they force full collections,
  * which took half of the control plane's processor time in a large upload and 90 MiB of memory (measured).
  */
 const CONTROL_PLANE_NODE_OPTIONS = "--max-semi-space-size=4";
-const GATEWAY_START_MS = 10_000;
 const LONGEST_DATA_FOLDER = 80;
 /** So often in a row a control plane may end before it was ever ready: a crash may be a passing fault, this is not one. */
 const MAX_FAILED_STARTS = 5;
@@ -58,46 +53,18 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   }
   await Promise.all(["control-plane", "gateway"].map((name) => rotate(join(layout.logs, `${name}.log`))));
 
-  let gateway: SupervisedChild | undefined;
-  let adopted = false;
   let stopping: Promise<void> | undefined;
   let failed = false;
   let failedStarts = 0;
 
-  async function startGateway(): Promise<void> {
-    if (gateway !== undefined || adopted) return;
-    const state = await askGateway(layout.gateway);
-    if (state?.port === options.gatewayPort) {
-      adopted = true;
-      watchAdopted();
-      return;
-    }
-    gateway = superviseChild({
-      start: () =>
-        startProcess("gateway", [...DATA_PLANE_NODE_OPTIONS, gatewayMain, layout.gatewayConfig], layout.logs),
-      onMessage: (message) => {
-        if (isFatal(message)) fatal(message.message);
-      },
-      onExit: (code, signal) => {
-        if (!failed)
-          options.onNotice(
-            `The gateway ended (${signal ?? `exit code ${code}`}) and is started again. Its log: ${join(layout.logs, "gateway.log")}`,
-          );
-        return !failed;
-      },
-    });
-  }
-
-  /** A gateway that an earlier supervisor left running is nobody's child: it is asked whether it lives. */
-  function watchAdopted(): void {
-    const timer = setInterval(async () => {
-      if ((await askGateway(layout.gateway)) !== undefined || stopping !== undefined) return;
-      clearInterval(timer);
-      adopted = false;
-      await startGateway();
-    }, 1_000);
-    timer.unref();
-  }
+  const gateway = superviseGateway({
+    folder: layout.gateway,
+    configFile: layout.gatewayConfig,
+    logs: layout.logs,
+    port: options.gatewayPort,
+    onNotice: options.onNotice,
+    onFatal: fatal,
+  });
 
   function fatal(message: string): void {
     if (failed) return;
@@ -107,20 +74,18 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
   const controlPlane = superviseChild({
     start: () =>
-      startProcess(
-        "control-plane",
-        [controlPlaneMain, JSON.stringify(options.settings)],
-        layout.logs,
-        CONTROL_PLANE_NODE_OPTIONS,
-      ),
+      startProcess("control-plane", [controlPlaneMain, JSON.stringify(options.settings)], layout.logs, {
+        nodeOptions: CONTROL_PLANE_NODE_OPTIONS,
+      }),
     onMessage(raw) {
       const message = raw as ControlPlaneMessage;
-      if (message.type === "prepared") void startGateway();
+      if (message.type === "prepared") void gateway.start();
       else if (message.type === "ready") {
         failedStarts = 0;
         // Ready means that scoring answers, too; a gateway that never does is told of by its own exits.
-        void gatewayAnswers(layout.gateway).then(() => options.onReady(message.url, message.notices));
+        void gateway.answers().then(() => options.onReady(message.url, message.notices));
       } else fatal(message.message);
+      return message.type === "ready";
     },
     onExit(code, signal) {
       if (failed) return false;
@@ -140,13 +105,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   });
 
   async function stopAll(keepServices: boolean): Promise<void> {
-    if (!keepServices) {
-      if (adopted) await stopAdoptedGateway(layout.gateway);
-      await gateway?.stop(undefined, GATEWAY_PATIENCE_MS);
-    }
+    if (!keepServices) await gateway.stop({ adopted: true });
     const message: StopMessage = { type: "stop", stopServices: !keepServices };
     await controlPlane.stop(message, CONTROL_PLANE_PATIENCE_MS);
-    if (failed) await gateway?.stop(undefined, GATEWAY_PATIENCE_MS);
+    if (failed) await gateway.stop({ adopted: false });
     lock?.release();
   }
 
@@ -157,24 +119,6 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       return stopping;
     },
   };
-}
-
-/** Own process group: Ctrl-C in the terminal reaches the supervisor alone, which stops its children in order. */
-function startProcess(name: string, args: readonly string[], logs: string, nodeOptions?: string): ChildProcess {
-  const output = openSync(
-    join(logs, `${name}.log`),
-    constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
-    0o600,
-  );
-  try {
-    return spawn(process.execPath, [...process.execArgv, ...args], {
-      detached: true,
-      stdio: ["ignore", output, output, "ipc"],
-      env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, nodeOptions].filter(Boolean).join(" ") },
-    });
-  } finally {
-    closeSync(output);
-  }
 }
 
 async function prepareFolder(dataFolder: string, layout: ReturnType<typeof dataLayout>): Promise<void> {
@@ -203,25 +147,4 @@ async function rotate(file: string): Promise<void> {
     () => 0,
   );
   if (size > MAX_LOG_BYTES) await rename(file, `${file}.1`);
-}
-
-function isFatal(message: unknown): message is { type: "fatal"; message: string } {
-  return (message as { type?: unknown } | null)?.type === "fatal";
-}
-
-async function gatewayAnswers(folder: string): Promise<void> {
-  const deadline = performance.now() + GATEWAY_START_MS;
-  while (performance.now() < deadline && (await askGateway(folder)) === undefined) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function stopAdoptedGateway(folder: string): Promise<void> {
-  const state = await askGateway(folder);
-  if (state === undefined) return;
-  process.kill(state.pid, "SIGTERM");
-  const deadline = Date.now() + GATEWAY_PATIENCE_MS;
-  while (Date.now() < deadline && (await askGateway(folder)) !== undefined) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

@@ -120,7 +120,7 @@ export class GatewayFixture implements AsyncDisposable {
 
   async start(overrides: Partial<GatewayConfig> = {}, patience?: Patience): Promise<Gateway> {
     const log = createLog((line) => this.logged.push(JSON.parse(line)));
-    this.#gateway = await startGateway({ ...this.config, ...overrides }, log, patience);
+    this.#gateway = await startGateway({ ...this.config, ...overrides }, log, { patience });
     return this.#gateway;
   }
 
