@@ -4,15 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { imagePaths } from "@slipway/api";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
-import {
-  type Layer,
-  mediaTypes,
-  planTar,
-  type Registry,
-  readTar,
-  type TarEntry,
-  withFolders,
-} from "../registry/index.ts";
+import { type Layer, mediaTypes, type Registry, readTar, type TarEntry, withFolders } from "../registry/index.ts";
 import { codeFiles } from "./app-folder.ts";
 import type { ResolvedBase } from "./base-image.ts";
 import { addConfigurationLayer, type ConfigurationMembers, membersKey } from "./configuration-layer.ts";
@@ -145,7 +137,7 @@ async function codeEntries(root: string, files: readonly CopiedFile[]): Promise<
 }
 
 async function storedLayer(deps: LayerDependencies, entries: readonly TarEntry[], signal: AbortSignal): Promise<Layer> {
-  const tar = Readable.from(readTar(await planTar(entries)));
+  const tar = Readable.from(readTar(entries));
   const { digest, sizeBytes } = await deps.blobs.put(tar, { signal });
   return deps.registry.addStoredLayer({ digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes });
 }

@@ -5,7 +5,7 @@ export { createCollectionSchedule } from "./collection-schedule.ts";
 export { createGarbageStore } from "./garbage-store.ts";
 export type { ImageConfig, Platform } from "./image-config.ts";
 export { withFolders } from "./layer-entries.ts";
-export { planTar, readTar, type TarEntry } from "./layer-tar.ts";
+export { readTar, type TarEntry } from "./layer-tar.ts";
 export type { Attachment } from "./manifest-service.ts";
 export {
   type Descriptor,

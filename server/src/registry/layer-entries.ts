@@ -1,4 +1,4 @@
-import { readdir, readlink, stat } from "node:fs/promises";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { TarEntry } from "./layer-tar.ts";
@@ -14,31 +14,31 @@ export type TreeListing = readonly (
 
 /**
  * Files, folders, and links that stay inside. Links that lead out of the tree, or begin at the root, would mean something else in
- * an image, and special files are of no use there.
+ * an image, and special files are of no use there. Synchronous: only for a thread of its own.
  *
  * @param leaveOut paths relative to `root`
  */
-export async function listTree(root: string, leaveOut: readonly string[]): Promise<TreeListing> {
+export function listTree(root: string, leaveOut: readonly string[]): TreeListing {
   const skipped = new Set(leaveOut);
-  async function list(folder: string, prefix: string): Promise<TreeListing> {
-    const children = await readdir(folder, { withFileTypes: true });
-    const listed = await Promise.all(
-      children.map(async (child): Promise<TreeListing> => {
-        const path = `${prefix}${child.name}`;
-        if (skipped.has(path)) return [];
-        if (child.isDirectory()) return [[path, null, 1], ...(await list(join(folder, child.name), `${path}/`))];
-        if (child.isSymbolicLink()) {
-          const target = await readlink(join(folder, child.name));
-          return staysInside(path, target) ? [[path, target]] : [];
-        }
-        if (!child.isFile()) return [];
-        const { size, mode } = await stat(join(folder, child.name));
-        return [[path, size, (mode & 0o111) === 0 ? 0 : 1]];
-      }),
-    );
-    return listed.flat();
+  const listing: TreeListing[number][] = [];
+  function list(folder: string, prefix: string): void {
+    for (const child of readdirSync(folder, { withFileTypes: true })) {
+      const path = `${prefix}${child.name}`;
+      if (skipped.has(path)) continue;
+      if (child.isDirectory()) {
+        listing.push([path, null, 1]);
+        list(join(folder, child.name), `${path}/`);
+      } else if (child.isSymbolicLink()) {
+        const target = readlinkSync(join(folder, child.name));
+        if (staysInside(path, target)) listing.push([path, target]);
+      } else if (child.isFile()) {
+        const { size, mode } = statSync(join(folder, child.name));
+        listing.push([path, size, (mode & 0o111) === 0 ? 0 : 1]);
+      }
+    }
   }
-  return list(root, "");
+  list(root, "");
+  return listing;
 }
 
 function staysInside(path: string, target: string): boolean {

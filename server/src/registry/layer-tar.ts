@@ -24,18 +24,16 @@ const BLOCK = 512;
 const END_OF_TAR = Buffer.alloc(2 * BLOCK);
 const READ_BYTES = 1024 * 1024;
 
-/** The whole tar as pieces; no file is opened. */
-export async function planTar(entries: readonly TarEntry[]): Promise<TarSegment[]> {
-  const segments: TarSegment[] = [];
+/** The whole tar in pieces, one after the other: an environment has tens of thousands. No file is opened. */
+export async function* tarSegments(entries: readonly TarEntry[]): AsyncIterable<TarSegment> {
   for (const entry of entries) {
-    segments.push(await header(entry));
+    yield await header(entry);
     if (entry.type !== "file" || entry.sizeBytes === 0) continue;
-    segments.push({ path: entry.path, sizeBytes: entry.sizeBytes });
+    yield { path: entry.path, sizeBytes: entry.sizeBytes };
     const rest = entry.sizeBytes % BLOCK;
-    if (rest > 0) segments.push(END_OF_TAR.subarray(0, BLOCK - rest));
+    if (rest > 0) yield END_OF_TAR.subarray(0, BLOCK - rest);
   }
-  segments.push(END_OF_TAR);
-  return segments;
+  yield END_OF_TAR;
 }
 
 async function header(entry: TarEntry): Promise<Buffer> {
@@ -64,21 +62,17 @@ export function segmentBytes(segment: TarSegment): number {
   return Buffer.isBuffer(segment) ? segment.length : segment.sizeBytes;
 }
 
-export function tarBytes(segments: readonly TarSegment[]): number {
-  return segments.reduce((sum, segment) => sum + segmentBytes(segment), 0);
-}
-
 /**
  * Streams the tar, or the part of it from `start` to `end` (both counted in).
  *
  * @throws {AppError} LayerDamaged when a file is gone or shorter than planned
  */
 export async function* readTar(
-  segments: readonly TarSegment[],
+  entries: readonly TarEntry[],
   range: { readonly start: number; readonly end: number } = { start: 0, end: Number.POSITIVE_INFINITY },
 ): AsyncIterable<Uint8Array> {
   let position = 0;
-  for (const segment of segments) {
+  for await (const segment of tarSegments(entries)) {
     const length = segmentBytes(segment);
     const from = Math.max(0, range.start - position);
     const to = Math.min(length, range.end + 1 - position);

@@ -1,12 +1,12 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Kysely } from "kysely";
-import type { BlobStore } from "../platform/blob-store/blob-store.ts";
+import type { BlobInfo, BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
-import { digestTar } from "./digest-tar.ts";
-import { filesEntries, listTree, type TreeListing, treeLayerEntries } from "./layer-entries.ts";
+import { digestTar, digestTree, type LayerTree } from "./digest-tar.ts";
+import { filesEntries, type TreeListing, treeLayerEntries } from "./layer-entries.ts";
 import { createLayerStore } from "./layer-store.ts";
-import { planTar, readTar, type TarEntry } from "./layer-tar.ts";
+import { readTar, type TarEntry } from "./layer-tar.ts";
 import { createManifestService } from "./manifest-service.ts";
 import { createManifestStore } from "./manifest-store.ts";
 import {
@@ -47,12 +47,8 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     return { ...descriptor, file: blobs.path(blob), read: (range) => blobs.read(blob, range) };
   }
 
-  async function addVirtualLayer(
-    source: LayerSource,
-    entries: readonly TarEntry[],
-    signal: AbortSignal,
-  ): Promise<Layer> {
-    const { digest, sizeBytes } = await digestTar(entries, signal);
+  /** A layer that is not stored: it is made again from its source. */
+  async function addVirtualLayer({ digest, sizeBytes }: BlobInfo, source: LayerSource): Promise<Layer> {
     const layer: Layer = { digest, diffId: digest, mediaType: mediaTypes.layer, sizeBytes, source };
     await layers.put(layer);
     return layer;
@@ -79,7 +75,7 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
     return {
       ...descriptor,
       async *read(range) {
-        yield* readTar(await planTar(await entriesOf(source)), range);
+        yield* readTar(await entriesOf(source), range);
       },
     };
   }
@@ -89,18 +85,14 @@ export function createRegistry<Tables extends RegistryTables>(deps: {
 
     /** Adds a layer of stored blobs under given names. One pass over the bytes, nothing is written. */
     async addFilesLayer(files: readonly LayerFile[], signal: AbortSignal): Promise<Layer> {
-      return addVirtualLayer({ type: "files", files }, filesEntries(files, blobs), signal);
+      return addVirtualLayer(await digestTar(filesEntries(files, blobs), signal), { type: "files", files });
     },
 
     /** Adds a layer of the plain files below `root`, which then must stay. Only their listing is written. */
-    async addTreeLayer(
-      tree: { readonly root: string; readonly at: string; readonly leaveOut: readonly string[] },
-      signal: AbortSignal,
-    ): Promise<Layer> {
-      const listing = await listTree(tree.root, tree.leaveOut);
-      const { digest } = await blobs.put(once(Buffer.from(JSON.stringify(listing))), { signal });
-      const source = { type: "tree", root: tree.root, at: tree.at, listing: digest } as const;
-      return addVirtualLayer(source, treeLayerEntries(tree, listing), signal);
+    async addTreeLayer(tree: LayerTree, signal: AbortSignal): Promise<Layer> {
+      const { listing, ...info } = await digestTree(tree, signal);
+      const { digest } = await blobs.put(once(listing), { signal });
+      return addVirtualLayer(info, { type: "tree", root: tree.root, at: tree.at, listing: digest });
     },
 
     async addStoredLayer(layer: Omit<Layer, "source">): Promise<Layer> {
