@@ -135,6 +135,8 @@ export function dataLayout(dataFolder: string) {
     environments: at("environments"),
     tools: at("tools"),
     images: at("images"),
+    /** what RUN steps have made, on its way into the registry */
+    dockerSteps: at("docker-steps"),
     /** the programs that images bring along */
     runtimes: at("runtimes"),
     run: at("run"),

@@ -17,6 +17,8 @@ import {
   createImageService,
   createImageStore,
   createRuntimeTrees,
+  createStepEngine,
+  createStepLayers,
   type ImageService,
   type ImageUsers,
   importImageOperation,
@@ -24,6 +26,7 @@ import {
 } from "../image/index.ts";
 import { createModelService, type ModelService } from "../model/index.ts";
 import type { OperationRunner } from "../operation/index.ts";
+import { ownLimits } from "../platform/engine/own-limits.ts";
 import type { Isolation } from "../platform/sandbox.ts";
 import { registryNamespace } from "../registry/index.ts";
 import type { Data } from "./data.ts";
@@ -44,7 +47,7 @@ export async function openImages(
   data: Data,
   { registry: { registry, remote }, isolation, runner, usersOf }: ImagePartsSurroundings,
 ) {
-  const { config, layout, clock, registryHost, env, version } = installation;
+  const { config, layout, clock, registryHost, env, version, findEngine, log } = installation;
   const { database, blobs, secretBox, workspaces, operations } = data;
   const uploads = await openUploads({ database, clock, blobs, directory: layout.uploads });
   const artifacts = createArtifactService({ database, clock, blobs, uploads });
@@ -61,8 +64,18 @@ export async function openImages(
   const store = createImageStore(database);
   const importedEnvironments = createImportedEnvironments({ folder: layout.environments, env });
   const parts = { blobs, registry, artifacts, models, environments, importedEnvironments, folders, baseCredentials };
+  const stepEngine = createStepEngine({
+    findEngine,
+    folder: layout.dockerSteps,
+    network: config.containerNetwork,
+    limits: await ownLimits(),
+    log,
+  });
+  void stepEngine.tidy();
+  const steps = createStepLayers({ ...parts, store, database, clock, engine: stepEngine });
   const images: ImageService = createImageService({
     ...parts,
+    steps,
     database,
     clock,
     runner,
@@ -97,7 +110,7 @@ export async function openImages(
     pusher: createImagePusher({ store, runner, secrets: secretBox }),
     importer: createImageImporter({ store, runner, secrets: secretBox, clock }),
     definitions: [
-      buildImageOperation({ ...parts, store, bases, runtimes, proofs }),
+      buildImageOperation({ ...parts, store, bases, runtimes, steps, proofs }),
       pushImageOperation({ store, registry, remote, secrets: secretBox }),
       importImageOperation({ ...parts, store, remote, secrets: secretBox, folder: layout.imports }),
     ],

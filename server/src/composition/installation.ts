@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { type Config, dataLayout } from "../config.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
+import type { EngineClient } from "../platform/engine/engine-client.ts";
+import { engineFinder } from "../platform/engine/find-engine.ts";
 import type { Log } from "../platform/log.ts";
 
 /** What the process gives the server; everything else is in the data folder. */
@@ -29,6 +32,8 @@ export interface Installation extends Omit<Surroundings, "prepared"> {
   readonly publicUrl: string;
   /** `host:port` of the built-in registry, as in the names of images */
   readonly registryHost: string;
+  /** the container engine of this machine, for services and for RUN steps. @throws {AppError} when there is none */
+  findEngine(): Promise<EngineClient>;
   readonly clock: Clock;
 }
 
@@ -36,15 +41,21 @@ const VERSION = "0.1.0";
 
 export function describeInstallation(config: Config, surroundings: Surroundings): Installation {
   const publicUrl = config.publicUrl ?? `https://localhost:${config.port}`;
+  const layout = dataLayout(config.dataFolder);
   return {
     ...surroundings,
     version: VERSION,
     startedAt: systemClock.now().toISOString(),
     config,
-    layout: dataLayout(config.dataFolder),
+    layout,
     key: createHash("sha256").update(config.dataFolder).digest("hex").slice(0, 12),
     publicUrl,
     registryHost: new URL(publicUrl).host,
+    findEngine: engineFinder({
+      address: config.containerEngine,
+      env: surroundings.env,
+      file: join(layout.containers, "engine.json"),
+    }),
     clock: systemClock,
   };
 }

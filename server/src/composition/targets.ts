@@ -1,13 +1,14 @@
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { scorerMain } from "@slipway/scoring";
 import { readImageBlobs } from "../image/index.ts";
 import { detectCgroups } from "../platform/cgroup.ts";
+import { ownLimits } from "../platform/engine/own-limits.ts";
 import type { Isolation } from "../platform/sandbox.ts";
 import type { Registry } from "../registry/index.ts";
 import type { Targets } from "../service/index.ts";
-import { createContainerTarget, engineFinder, ownLimits, ownUser } from "../target/container/index.ts";
+import { createContainerTarget, ownUser } from "../target/container/index.ts";
 import { createProcessTarget } from "../target/process/index.ts";
 import type { Installation } from "./installation.ts";
 
@@ -16,7 +17,7 @@ export async function createTargets(
   installation: Installation,
   { isolation, registry }: { readonly isolation: Isolation; readonly registry: Registry },
 ): Promise<Targets> {
-  const { config, layout, key, env, execPath, execArgv, clock, log } = installation;
+  const { config, layout, key, env, execPath, execArgv, findEngine, clock, log } = installation;
   const forAll = {
     nodePath: execPath,
     execArgv,
@@ -37,11 +38,7 @@ export async function createTargets(
     container: createContainerTarget({
       ...forAll,
       folder: layout.containers,
-      findEngine: engineFinder({
-        address: config.containerEngine,
-        env,
-        file: join(layout.containers, "engine.json"),
-      }),
+      findEngine,
       findBlobs: (bundle) => readImageBlobs(registry, bundle),
       installation: key,
       own: await ownUser(),

@@ -2,8 +2,9 @@ import type { AppFolders } from "./app-folder.ts";
 import { codeFiles } from "./app-folder.ts";
 import { borrowsInterpreter, configurationMembers, imageDescription } from "./configuration-layer.ts";
 import { stepsOf } from "./docker-steps.ts";
-import { NO_BASE, runDockerSteps } from "./docker-steps-config.ts";
+import { applyDockerSteps, NO_BASE } from "./docker-steps-config.ts";
 import { copiedFiles } from "./docker-steps-copy.ts";
+import { type Foundation, splitChanges } from "./docker-steps-layers.ts";
 import type { Standing } from "./find-base.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import {
@@ -23,12 +24,13 @@ export interface LayerInputs {
   readonly plan: ImagePlan;
   readonly environment: { readonly id: string; readonly root: string } | null;
   readonly standing: Standing | null;
+  readonly foundation: Foundation | null;
 }
 
 /** In the order in which they change: what changes least lies lowest. */
 export async function assembleLayers(
   deps: LayerDependencies & { readonly folders: AppFolders },
-  { image, plan, environment, standing }: LayerInputs,
+  { image, plan, environment, standing, foundation }: LayerInputs,
   signal: AbortSignal,
 ): Promise<ImageLayer[]> {
   const { base, runtimes } = standing ?? { base: null, runtimes: [] };
@@ -37,13 +39,20 @@ export async function assembleLayers(
     environment === null ? [] : environmentLayer(deps, environment, signal).then((layer) => [layer]),
     ...runtimes.map(({ title, tree }) => runtimeLayer(deps, title, tree, signal)),
   ]);
-  const layers: ImageLayer[] = [...(base === null ? [] : baseLayers(base)), ...programs, ...environments];
+  const layers: ImageLayer[] = [
+    ...(base === null ? [] : baseLayers(base)),
+    ...(foundation?.layers ?? []),
+    ...programs,
+    ...environments,
+  ];
   const steps = stepsOf(plan);
   if (steps !== null) {
     const { root } = await deps.folders.layOut(plan, signal);
     const files = plan.runtime === "python" ? await codeFiles(root) : [];
-    const copied = copiedFiles(runDockerSteps(base?.config ?? NO_BASE, steps).copies, files, base?.links ?? {});
-    if (copied.length > 0) layers.push(await copiedLayer(deps, { root, key: deps.folders.key(plan) }, copied, signal));
+    const { above } = splitChanges(applyDockerSteps(base?.config ?? NO_BASE, steps).changes);
+    const copied = copiedFiles(above, files, foundation?.links ?? base?.links ?? {});
+    const code = { root, key: deps.folders.key(plan) };
+    if (copied.length > 0) layers.push(await copiedLayer(deps, code, copied, "code", signal));
   }
   for (const model of plan.models) layers.push(await modelLayer(deps, model, signal));
   if (plan.runtime === "python") {

@@ -8,6 +8,7 @@ import { azuremlImport } from "./azureml-import.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import type { BaseResolver } from "./base-image.ts";
 import { borrowsInterpreter } from "./configuration-layer.ts";
+import type { Foundation, StepLayers } from "./docker-steps-layers.ts";
 import { findBase, type Standing } from "./find-base.ts";
 import type { Image, ImagePlan, ImageProof, ImageState } from "./image.ts";
 import { architectureOf } from "./image-architecture.ts";
@@ -34,6 +35,8 @@ export interface BuildImageState {
   /** null: the image stands on nothing, for the reason in `missing` */
   readonly standing: Standing | null;
   readonly missing: string;
+  /** null: no Docker step runs anything */
+  readonly foundation: Foundation | null;
   readonly layers: readonly ImageLayer[];
   readonly digest: string;
   readonly proofs: readonly ImageProof[];
@@ -54,6 +57,7 @@ export interface BuildImageDependencies extends InputReaders, LayerDependencies 
   readonly bases: BaseResolver;
   readonly baseCredentials: BaseCredentials;
   readonly runtimes: RuntimeTrees;
+  readonly steps: StepLayers;
   readonly proofs: ImageProofs;
 }
 
@@ -144,12 +148,22 @@ export function buildImageOperation(deps: BuildImageDependencies) {
         },
       },
       {
+        name: "run docker steps",
+        timeoutMs: 240 * MINUTE_MS,
+        async run(context) {
+          const { architecture } = architectureOf((await imageOf(context)).targetRuntime.targetArchitecture);
+          const { standing, missing = "" } = context.state;
+          const plan = need(context.state, "plan");
+          return { foundation: await deps.steps.lay(plan, architecture, standing?.base ?? { missing }, context) };
+        },
+      },
+      {
         name: "assemble layers",
         timeoutMs: 60 * MINUTE_MS,
         async run(context) {
-          const { environment = null, standing = null } = context.state;
-          const inputs = { image: await imageOf(context), plan: need(context.state, "plan"), environment, standing };
-          const layers = await assembleLayers(deps, inputs, context.signal);
+          const { environment = null, standing = null, foundation = null } = context.state;
+          const inputs = { image: await imageOf(context), plan: need(context.state, "plan"), environment };
+          const layers = await assembleLayers(deps, { ...inputs, standing, foundation }, context.signal);
           for (const layer of layers) {
             context.say(`Layer ${layer.title}: ${layer.digest.slice(0, 19)}${layer.reused ? ", unchanged" : ""}.`);
           }

@@ -5,10 +5,24 @@ import { expand } from "./docker-steps-words.ts";
 
 /** What COPY does, with its paths in the image's file system. */
 export interface CopyStep {
+  readonly do: "copy";
   readonly line: number;
   readonly sources: readonly string[];
   /** absolute and clean; ends with "/" if it is meant as a folder */
   readonly destination: string;
+}
+
+/** What RUN does, and what is in force there. */
+export interface RunStep {
+  readonly do: "run";
+  readonly line: number;
+  /** as it was written */
+  readonly text: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** of a USER step; empty if there was none */
+  readonly user: string;
+  readonly workingDirectory: string;
 }
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
@@ -16,20 +30,21 @@ const USER = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/;
 const PORT = /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/(tcp|udp|sctp))?$/;
 
 /**
- * Does the steps upon what the base says. `workingDirectory` is theirs at the end.
+ * Does the steps upon what the base says. `workingDirectory` is theirs at the end; what changes files is told in its order.
  *
  * @throws {AppError} DockerStepInvalid with the line
  */
-export function runDockerSteps(
+export function applyDockerSteps(
   base: ImageConfig,
   { steps }: DockerSteps,
-): { readonly config: ImageConfig; readonly copies: readonly CopyStep[] } {
+): { readonly config: ImageConfig; readonly changes: readonly (CopyStep | RunStep)[] } {
   const env: Record<string, string> = { ...base.env };
   const labels: Record<string, string> = { ...base.labels };
   const ports = new Set(base.exposedPorts);
-  const copies: CopyStep[] = [];
+  const changes: (CopyStep | RunStep)[] = [];
   let workingDirectory = base.workingDirectory || "/";
   let user = base.user;
+  let stepUser = "";
   for (const step of steps) {
     const invalid = (reason: string) => dockerStepInvalid(step.line, reason);
     switch (step.do) {
@@ -52,6 +67,7 @@ export function runDockerSteps(
       case "user": {
         user = expand(step.value, env);
         if (!USER.test(user)) throw invalid(`${JSON.stringify(user.slice(0, 80))} is no user or USER:GROUP`);
+        stepUser = user;
         break;
       }
       case "expose":
@@ -61,24 +77,30 @@ export function runDockerSteps(
         const destination = expand(step.destination, env);
         const clean = cleanPath(destination, workingDirectory, invalid);
         const isFolder = destination.endsWith("/") || /(^|\/)\.{1,2}$/.test(destination);
-        copies.push({
+        changes.push({
+          do: "copy",
           line: step.line,
           sources: step.sources.map((source) => expand(source, env)),
           destination: isFolder && clean !== "/" ? `${clean}/` : clean,
         });
         break;
       }
+      case "run": {
+        const { line, text, command } = step;
+        changes.push({ do: "run", line, text, command, env: { ...env }, user: stepUser, workingDirectory });
+        break;
+      }
       default:
         step satisfies never;
     }
   }
-  return { config: { ...base, env, labels, exposedPorts: [...ports].sort(), user, workingDirectory }, copies };
+  return { config: { ...base, env, labels, exposedPorts: [...ports].sort(), user, workingDirectory }, changes };
 }
 
 /** What ENV sets, for a process of this machine: without the base's own variables, and the machine's PATH stays. */
 export function stepVariables(steps: DockerSteps | null): Readonly<Record<string, string>> {
   if (steps === null) return {};
-  const { PATH: _path, ...variables } = runDockerSteps(NO_BASE, steps).config.env;
+  const { PATH: _path, ...variables } = applyDockerSteps(NO_BASE, steps).config.env;
   return variables;
 }
 

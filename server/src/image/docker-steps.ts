@@ -1,13 +1,15 @@
-import { dockerStepInvalid, dockerStepUnsupported, runStepNeedsEngine } from "./docker-steps-errors.ts";
+import { dockerStepInvalid, dockerStepUnsupported } from "./docker-steps-errors.ts";
 import { readWords, type Word } from "./docker-steps-words.ts";
 import type { ImagePlan } from "./image.ts";
 
-/** One step that needs no engine; its words are read, variables in them have no value yet. */
+/** One step; its words are read, variables in them have no value yet. */
 export type DockerStep = { readonly line: number } & (
   | { readonly do: "env" | "label"; readonly pairs: readonly (readonly [Word, Word])[] }
   | { readonly do: "workdir" | "user"; readonly value: Word }
   | { readonly do: "expose"; readonly ports: readonly Word[] }
   | { readonly do: "copy"; readonly sources: readonly Word[]; readonly destination: Word }
+  /** `text` as it was written; variables in `command` are the shell's business */
+  | { readonly do: "run"; readonly text: string; readonly command: readonly string[] }
 );
 
 export interface DockerSteps {
@@ -22,7 +24,7 @@ const MAX_STEPS = 500;
 /**
  * Reads the Docker steps of an image (wire contract 7.1 `dockerFileUri`, 13.1 `baseDockerfile`).
  *
- * @throws {AppError} DockerStepInvalid, DockerStepUnsupported, RunStepNeedsEngine, each with the line
+ * @throws {AppError} DockerStepInvalid, DockerStepUnsupported, each with the line
  */
 export function parseDockerSteps(text: string): DockerSteps {
   if (text.length > MAX_CHARACTERS) throw dockerStepInvalid(1, `the steps have more than ${MAX_CHARACTERS} characters`);
@@ -93,7 +95,7 @@ function readStep(instruction: Instruction): DockerStep {
     case "COPY":
       return copyOf(instruction);
     case "RUN":
-      throw runStepNeedsEngine(line, rest);
+      return runOf(instruction);
     case "CMD":
     case "ENTRYPOINT":
     case "HEALTHCHECK":
@@ -138,9 +140,23 @@ function pairsOf(instruction: Instruction): (readonly [Word, Word])[] {
   });
 }
 
+/** A shell's own `<<` has a blank after it, or stands within a word. */
+const HERE_DOCUMENT = /(^|\s)\d*<<-?["']?[A-Za-z_]/;
+
+/** The shell's form, or the other one, which is a list of texts in JSON; what is no such list is the shell's. */
+function runOf(instruction: Instruction): DockerStep {
+  const { line, rest: text } = instruction;
+  if (HERE_DOCUMENT.test(text)) throw unsupported(instruction, "a script cannot stand in the steps themselves");
+  const flag = /^--\S*/.exec(text)?.[0];
+  if (flag !== undefined) throw unsupported(instruction, `${flag.slice(0, 40)} cannot be had`);
+  const words = text.startsWith("[") ? textsIn(text) : undefined;
+  if (words?.length === 0 || words?.[0] === "") throw dockerStepInvalid(line, "RUN [ … ] names no program");
+  return { line, do: "run", text, command: words ?? ["/bin/sh", "-c", text] };
+}
+
 function copyOf(instruction: Instruction): DockerStep {
   const { line, rest } = instruction;
-  if (/(^|\s)<<-?\s*["']?\w/.test(rest)) throw unsupported(instruction, "a file cannot stand in the steps themselves");
+  if (HERE_DOCUMENT.test(rest)) throw unsupported(instruction, "a file cannot stand in the steps themselves");
   const flag = /^--\S*/.exec(rest)?.[0];
   if (flag !== undefined) throw unsupported(instruction, `${flag.slice(0, 40)} cannot be had: files belong to root`);
   const all = rest.startsWith("[") ? jsonWords(instruction) : words(instruction, rest);
@@ -155,14 +171,21 @@ function jsonWords(instruction: Instruction): Word[] {
   return jsonTexts(instruction).map((text) => words(instruction, JSON.stringify(text))[0] ?? []);
 }
 
-function jsonTexts({ line, rest }: Instruction): string[] {
-  try {
-    const list: unknown = JSON.parse(rest);
-    if (Array.isArray(list) && list.every((item) => typeof item === "string")) return list;
-  } catch {
-    // Said below: what is not JSON and what is other JSON are the same mistake.
+function jsonTexts({ line, rest }: Instruction): readonly string[] {
+  const texts = textsIn(rest);
+  if (texts === undefined) {
+    throw dockerStepInvalid(line, 'COPY [ … ] takes texts in double quotes: COPY ["a b", "/c/"]');
   }
-  throw dockerStepInvalid(line, 'COPY [ … ] takes texts in double quotes: COPY ["a b", "/c/"]');
+  return texts;
+}
+
+function textsIn(json: string): readonly string[] | undefined {
+  try {
+    const list: unknown = JSON.parse(json);
+    return Array.isArray(list) && list.every((item) => typeof item === "string") ? list : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function oneWord(instruction: Instruction): Word {

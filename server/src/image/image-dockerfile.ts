@@ -9,7 +9,6 @@ export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {
   const copies = [
     ...(base === null ? [] : [`COPY runtime/ ${imagePaths.runtime}/`]),
     ...(python ? [`COPY environment/ ${imagePaths.environment}/`] : []),
-    ...dockerSteps(plan),
     ...plan.models.map((model) => {
       const folder = `${imagePaths.appRoot}/${modelFolder(model)}/`;
       return `COPY models/${model.name}/${model.version}/ ${folder}`;
@@ -24,6 +23,7 @@ export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {
     ...(base === null
       ? ["# It stands on no base, so it has no operating system and no scorer: the target brings them.", "FROM scratch"]
       : [`FROM ${base.reference}@${base.digest}`.replace(/@sha256:.*@/, "@")]),
+    ...dockerSteps(plan),
     ...copies,
     ...Object.entries(variables).map(([name, value]) => `ENV ${name}=${quoted(value)}`),
     `WORKDIR ${imagePaths.appRoot}`,

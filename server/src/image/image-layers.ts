@@ -23,7 +23,7 @@ const RUNTIME_ROOT = imagePaths.runtime.slice(1);
  */
 const NOT_IN_IMAGE = ["pyvenv.cfg", "environment.json"];
 
-export type LayerKind = "base" | "runtime" | "environment" | "model" | "code" | "configuration";
+export type LayerKind = "base" | "steps" | "runtime" | "environment" | "model" | "code" | "configuration";
 
 export interface ImageLayer {
   readonly kind: LayerKind;
@@ -119,10 +119,12 @@ export async function copiedLayer(
   deps: LayerDependencies,
   app: { readonly root: string; readonly key: string },
   copied: readonly CopiedFile[],
+  kind: "steps" | "code",
   signal: AbortSignal,
 ): Promise<ImageLayer> {
   const places = createHash("sha256").update(JSON.stringify(copied)).digest("hex");
-  return once(deps, "code", "docker steps", `docker-steps:${app.key}:${places}`, async () =>
+  const title = kind === "code" ? "docker steps" : "steps COPY";
+  return once(deps, kind, title, `docker-steps:${app.key}:${places}`, async () =>
     storedLayer(deps, await codeEntries(app.root, copied), signal),
   );
 }
@@ -143,7 +145,7 @@ async function storedLayer(deps: LayerDependencies, entries: readonly TarEntry[]
 }
 
 /** Makes a layer only if none was made from the same content before. */
-async function once(
+export async function once(
   deps: LayerDependencies,
   kind: LayerKind,
   title: string,

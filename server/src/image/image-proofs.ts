@@ -55,13 +55,14 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
     return contents;
   }
 
-  /** Read once for each base: its layers come from elsewhere and are large. */
+  /** With what Docker steps have made of it. Read once for each: such layers come from elsewhere and are large. */
   async function baseContentsOf(image: Image, manifest: StoredManifest, signal: AbortSignal): Promise<BaseContents> {
-    const { digest = "" } = manifest.base ?? {};
+    const steps = manifest.layers.filter(({ kind }) => kind === "steps");
+    const digest = [manifest.base?.digest ?? "", ...steps.map((layer) => layer.digest)].join("+");
     const known = await store.findBase(digest);
     if (known !== undefined) return known;
     const layers: Content[] = [];
-    for (const layer of manifest.layers.filter(({ kind }) => kind === "base")) {
+    for (const layer of manifest.layers.filter(({ kind }) => kind === "base" || kind === "steps")) {
       const content = await registry.findBlob(repositoryOf(image), layer.digest);
       if (content === undefined) throw new Error(`The layer ${layer.digest} of ${image.id} is not in the registry.`);
       layers.push(content);

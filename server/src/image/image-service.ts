@@ -10,6 +10,7 @@ import type { AppFolders } from "./app-folder.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import { type BuildImageInput, IMAGE_BUILD } from "./build-image.operation.ts";
 import { checkImageRequest } from "./check-image-request.ts";
+import type { StepLayers } from "./docker-steps-layers.ts";
 import {
   IMPORTED_FROM,
   type Image,
@@ -18,6 +19,7 @@ import {
   type ImageUsers,
   type RegistryCredentials,
 } from "./image.ts";
+import { architectureOf } from "./image-architecture.ts";
 import { bundleOf } from "./image-bundle.ts";
 import { dockerfileOf } from "./image-dockerfile.ts";
 import { imageImported, imageInUse, imageNotFound, imageNotReady } from "./image-errors.ts";
@@ -35,6 +37,7 @@ export interface ImageServiceDependencies<Tables extends ImageTables> extends In
   readonly importedEnvironments: ImportedEnvironments;
   readonly folders: AppFolders;
   readonly baseCredentials: BaseCredentials;
+  readonly steps: Pick<StepLayers, "check">;
   readonly runner: Pick<OperationRunner, "enqueue" | "wake" | "cancel">;
   readonly operations: Pick<OperationStore, "find" | "log">;
   readonly usersOf: ImageUsers;
@@ -124,7 +127,8 @@ export function createImageService<Tables extends ImageTables>(deps: ImageServic
     async create(workspaceId, request: ImageRequest) {
       const image = newImage(workspaceId, checkImageRequest(request), deps.clock);
       await checkRequest(deps, image);
-      await readSteps(deps, image);
+      const { architecture } = architectureOf(image.targetRuntime.targetArchitecture);
+      await deps.steps.check(await readSteps(deps, image), architecture);
       return start(image, { credentials: request.baseCredentials });
     },
 

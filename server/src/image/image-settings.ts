@@ -1,7 +1,7 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
 import type { ResolvedBase } from "./base-image.ts";
 import { stepsOf } from "./docker-steps.ts";
-import { runDockerSteps } from "./docker-steps-config.ts";
+import { applyDockerSteps } from "./docker-steps-config.ts";
 import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
 import { PROBE_COMMAND } from "./start-script.ts";
 
@@ -45,7 +45,7 @@ export function ownVariables(image: Image, plan: ImagePlan, basePath: string): R
 
 export function imageSettings(image: Image, plan: ImagePlan, base: ResolvedBase): ImageSettings {
   const steps = stepsOf(plan);
-  const { config } = steps === null ? base : runDockerSteps(base.config, steps);
+  const { config } = steps === null ? base : applyDockerSteps(base.config, steps);
   return {
     env: { ...config.env, ...ownVariables(image, plan, config.env.PATH ?? PATH) },
     user: isRoot(config.user) ? USER : config.user,

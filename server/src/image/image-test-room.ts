@@ -19,6 +19,8 @@ import { openFileBlobStore } from "../platform/blob-store/file-blob-store.ts";
 import { systemClock } from "../platform/clock.ts";
 import { migrateToLatest } from "../platform/database/migrate.ts";
 import { openSqlite } from "../platform/database/sqlite.ts";
+import { engineFinder } from "../platform/engine/find-engine.ts";
+import { ownLimits } from "../platform/engine/own-limits.ts";
 import { newHexId } from "../platform/ids.ts";
 import { silentLog } from "../platform/log.ts";
 import { detectIsolation } from "../platform/sandbox.ts";
@@ -37,6 +39,7 @@ import { createBaseCredentials } from "./base-credentials.ts";
 import { createBaseResolver } from "./base-resolver.ts";
 import { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
+import { createStepLayers } from "./docker-steps-layers.ts";
 import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
 import { createImageImporter } from "./image-import.ts";
@@ -47,6 +50,7 @@ import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
 import { importImageOperation } from "./import-image.operation.ts";
 import { pushImageOperation } from "./push-image.operation.ts";
+import { createStepEngine } from "./run-step-engine.ts";
 import { createRuntimeTrees } from "./runtime-tree.ts";
 
 type Tables = ArtifactTables &
@@ -68,6 +72,9 @@ export async function openImageTestRoom(
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly cacheFolder?: string;
     readonly ca?: readonly string[];
+    /** `unix://…` of a container engine; none if not given */
+    readonly engine?: string;
+    readonly stepMs?: number;
   } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "slipway-image-"));
@@ -127,8 +134,22 @@ export async function openImageTestRoom(
     cacheFolder: join(tmpdir(), "slipway-test-node"),
     env: process.env,
   });
+  const engine = createStepEngine({
+    findEngine: engineFinder({
+      address: options.engine ?? "unix:///nonexistent/engine.sock",
+      env: {},
+      file: join(folder, "engine.json"),
+    }),
+    folder: join(folder, "docker-steps"),
+    network: "none",
+    limits: await ownLimits(),
+    log: silentLog,
+    ...(options.stepMs !== undefined && { stepMs: options.stepMs }),
+  });
+  const steps = createStepLayers({ database, clock, store, registry, blobs, folders, engine });
   const build = buildImageOperation({
     ...{ store, registry, blobs, folders, environments, bases, baseCredentials, runtimes, proofs, artifacts, models },
+    steps,
   });
   const operations = createOperationStore(database, clock);
   const push = pushImageOperation({ store, registry, remote, secrets });
@@ -142,6 +163,7 @@ export async function openImageTestRoom(
   const images = createImageService({
     ...{ database, clock, blobs, registry, environments, folders, runner, operations, artifacts, models },
     ...{ baseCredentials, importedEnvironments },
+    steps,
     usersOf: async () => users,
     findWorkspace: workspaces.byId,
     registryHost: REGISTRY_HOST,

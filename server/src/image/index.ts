@@ -5,6 +5,7 @@ export { type BaseResolverDependencies, createBaseResolver } from "./base-resolv
 export { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
 export { readBase } from "./base-wire.ts";
 export { type BuildImageDependencies, buildImageOperation, IMAGE_BUILD } from "./build-image.operation.ts";
+export { createStepLayers } from "./docker-steps-layers.ts";
 export { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 export type { Image, ImageAsset, ImageReader, ImageRequest, ImageState, ImageUsers } from "./image.ts";
 export { readImageBlobs } from "./image-blobs.ts";
@@ -22,4 +23,5 @@ export { type ImageTables, imageMigration } from "./image-tables.ts";
 export { buildLogUrl, type ImageLinks, toWireImage } from "./image-wire.ts";
 export { IMAGE_IMPORT, importImageOperation } from "./import-image.operation.ts";
 export { IMAGE_PUSH, pushImageOperation } from "./push-image.operation.ts";
+export { createStepEngine } from "./run-step-engine.ts";
 export { createRuntimeTrees, type RuntimeTrees } from "./runtime-tree.ts";

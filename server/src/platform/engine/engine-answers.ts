@@ -21,6 +21,13 @@ export const EngineInfo = Type.Object({
 });
 export type EngineInfo = Readonly<Static<typeof EngineInfo>>;
 
+/** What machines call themselves, in OCI's words. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+
+export function ociArchitecture({ Architecture }: Pick<EngineInfo, "Architecture">): string {
+  return ARCHITECTURES[Architecture] ?? Architecture;
+}
+
 export const EngineImage = Type.Object({
   Id: Type.String(),
   /** digests of the uncompressed layers, lowest first */
@@ -51,6 +58,13 @@ export const ContainerList = Type.Array(
   Type.Object({ Id: Type.String(), State: Type.String(), Labels: Type.Optional(Labels) }),
 );
 export type ListedContainer = Readonly<Static<typeof ContainerList>[number]>;
+
+/** Answer to a wait. */
+export const ContainerEnd = Type.Object({ StatusCode: Type.Integer() });
+
+export const ImageList = Type.Array(
+  Type.Object({ Id: Type.String(), RepoTags: Type.Optional(Type.Union([Type.Null(), Type.Array(Type.String())])) }),
+);
 
 /** One line of the answer to a load. */
 export const LoadProgress = Type.Object({

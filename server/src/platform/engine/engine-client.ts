@@ -1,21 +1,23 @@
 import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { containerOutput } from "./container-output.ts";
+import { containerOutput, outputParts } from "./container-output.ts";
 import {
   type Container,
+  ContainerEnd,
   ContainerList,
   Container as ContainerSchema,
   CreatedContainer,
   EngineImage,
   EngineInfo,
   EngineVersion,
+  ImageList,
   type ListedContainer,
 } from "./engine-answers.ts";
 import { engineFailed, engineRefused, engineTooOld } from "./engine-errors.ts";
 import { callEngine, type EngineCall, readText } from "./engine-http.ts";
 import { imageLoading } from "./image-loading.ts";
 
-/** The calls of the Docker Engine API that running services needs. What is not there is `undefined` or success, never an error. */
+/** The calls of the Docker Engine API that are needed here. What is not there is `undefined` or success, never an error. */
 export interface EngineClient {
   readonly socketPath: string;
   isPodman(): Promise<boolean>;
@@ -41,6 +43,22 @@ export interface EngineClient {
   containers(labels: Readonly<Record<string, string>>): Promise<readonly ListedContainer[]>;
   /** The last lines of what it has printed, both streams. */
   output(reference: string, lines: number): Promise<string>;
+  /** What it prints from its start to its end, both streams; a character may lie in two parts. */
+  followOutput(id: string, silence: Patience): AsyncIterable<Uint8Array>;
+  /** Waits for its end. @returns its exit code */
+  waitContainer(id: string, silence: Patience): Promise<number>;
+  /** Makes an image of what a container that has ended leaves behind; it inherits the container's labels. */
+  commitContainer(id: string, name: string, tag: string, silence: Patience): Promise<void>;
+  /** An image with all its layers as one tar. */
+  saveImage(reference: string, silence: Patience): AsyncIterable<Uint8Array>;
+  /** Names of images; ids of those without one. */
+  images(labels: Readonly<Record<string, string>>): Promise<readonly string[]>;
+}
+
+/** For calls that may take as long as a program of the user. */
+export interface Patience {
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** Docker 25 knows it, and Docker 29 still does; older ones are spoken to as they can. */
@@ -142,8 +160,7 @@ export function createEngineClient(socketPath: string): EngineClient {
     },
     container,
     async containers(labels) {
-      const filters = JSON.stringify({ label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) });
-      const path = `/containers/json?all=true&filters=${encodeURIComponent(filters)}`;
+      const path = `/containers/json?all=true&filters=${labelFilter(labels)}`;
       return (await ask(ContainerList, { method: "GET", path })) ?? [];
     },
     async output(reference, lines) {
@@ -153,7 +170,41 @@ export function createEngineClient(socketPath: string): EngineClient {
       body.resume();
       return "";
     },
+    async *followOutput(id, patience) {
+      const path = `/containers/${id}/logs?follow=true&stdout=true&stderr=true`;
+      const { body } = await call({ method: "GET", path, ...patience });
+      yield* outputParts(body);
+    },
+    async waitContainer(id, patience) {
+      const { body } = await call({ method: "POST", path: `/containers/${id}/wait`, ...patience });
+      return parse(ContainerEnd, await readText(body), "POST /containers/wait").StatusCode;
+    },
+    async commitContainer(id, name, tag, patience) {
+      const query = `container=${id}&repo=${encodeURIComponent(name)}&tag=${tag}&pause=false`;
+      await run({ method: "POST", path: `/commit?${query}`, body: {}, ...patience });
+    },
+    async *saveImage(reference, patience) {
+      const { body } = await call({
+        method: "GET",
+        path: `/images/${encodeURIComponent(reference)}/get`,
+        ...patience,
+      });
+      yield* body;
+    },
+    async images(labels) {
+      const path = `/images/json?all=true&filters=${labelFilter(labels)}`;
+      const found = (await ask(ImageList, { method: "GET", path })) ?? [];
+      return found.flatMap(({ Id, RepoTags }) => {
+        const names = (RepoTags ?? []).filter((name) => !name.startsWith("<none>"));
+        return names.length === 0 ? [Id] : names;
+      });
+    },
   };
+}
+
+function labelFilter(labels: Readonly<Record<string, string>>): string {
+  const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return encodeURIComponent(JSON.stringify({ label }));
 }
 
 /** The preferred one, moved into what the engine knows. @throws {AppError} EngineTooOld */

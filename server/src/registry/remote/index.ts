@@ -19,4 +19,5 @@ export {
   type RemoteRegistryOptions,
   type RemoteRepository,
 } from "./remote-registry.ts";
+export { endOfTar, type PlainMember, padding, tarHeader } from "./tar-encoding.ts";
 export type { TarHeader, TarMember } from "./tar-headers.ts";

@@ -1,3 +1,4 @@
+import { ociArchitecture } from "../../platform/engine/engine-answers.ts";
 import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { imageNotLoaded } from "../../platform/engine/engine-errors.ts";
 import type { ImageBlobs } from "../../platform/engine/image-archive.ts";
@@ -8,9 +9,6 @@ import { imageWithoutBase } from "./container-errors.ts";
 
 /** All blobs of an image of the registry. @throws {AppError} when the registry has lost it */
 export type FindBlobs = (bundle: ImageBundle) => Promise<ImageBlobs>;
-
-/** What machines call themselves, in OCI's words. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
 /**
  * Brings the image into the engine, unless its digest is there. It is handed over as an archive, not pulled: that needs no trust
@@ -27,8 +25,7 @@ export async function ensureImage(
   context: RunContext,
 ): Promise<string> {
   if (bundle.base === null) throw imageWithoutBase(bundle.imageId);
-  const { Architecture } = await engine.info();
-  const architecture = ARCHITECTURES[Architecture] ?? Architecture;
+  const architecture = ociArchitecture(await engine.info());
   if (architecture !== bundle.architecture)
     throw foreignArchitecture(bundle.imageId, bundle.architecture, architecture);
   const blobs = await findBlobs(bundle);
