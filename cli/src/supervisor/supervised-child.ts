@@ -38,12 +38,17 @@ export function superviseChild(spec: {
     running.on("error", () => {
       // A failed send to a child that is just ending; its exit is handled below.
     });
-    running.on("exit", (code, signal) => {
+    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       child = undefined;
       if (stopped || !spec.onExit(code, signal)) return;
       if (performance.now() - atWorkSince > STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       timer = setTimeout(start, pauseMs);
       pauseMs = Math.min(Math.max(pauseMs * 2, SECOND_PAUSE_MS), LONGEST_PAUSE_MS);
+    };
+    running.on("exit", (code, signal) => {
+      // What it said last may come after its end, and the next one may depend on it.
+      if (running.connected) running.once("disconnect", () => ended(code, signal));
+      else ended(code, signal);
     });
   }
 
