@@ -72,6 +72,8 @@ export async function openImageTestRoom(
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly cacheFolder?: string;
     readonly ca?: readonly string[];
+    /** how long a registry may say nothing */
+    readonly silenceMs?: number;
     /** `unix://…` of a container engine; none if not given */
     readonly engine?: string;
     readonly stepMs?: number;
@@ -120,7 +122,8 @@ export async function openImageTestRoom(
   const proofs = createImageProofs({ database, blobs, registry, version: "0.1.0" });
   // Only what tests put into registries of this machine is found, and that nothing else is there is known at once.
   const env = { HTTPS_PROXY: "http://127.0.0.1:9", NO_PROXY: "localhost" };
-  const remote = createRemoteRegistries({ clock, env, ...(options.ca && { ca: options.ca }) });
+  const { ca = [], silenceMs = 30_000 } = options;
+  const remote = createRemoteRegistries({ clock, env, ca, silenceMs });
   const bases = createBaseResolver({
     ...{ database, clock, blobs, registry },
     remote,

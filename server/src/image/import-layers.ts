@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
+import { inParallel } from "../platform/in-parallel.ts";
 import { type Refuse, tarMembers } from "../platform/tar-members.ts";
 import { type Layer, type LayerFile, mediaTypes, type Registry } from "../registry/index.ts";
 import { layerInvalid, type RemoteRepository, readLayerMembers } from "../registry/remote/index.ts";
@@ -42,14 +43,10 @@ export async function takeLayers(
   layers: readonly ImportedLayer[],
   context: RunContext,
 ): Promise<void> {
-  const left = [...layers];
-  const next = async (): Promise<void> => {
-    for (let layer = left.shift(); layer !== undefined; layer = left.shift()) {
-      await takeLayer(deps, layer, context.signal);
-      context.say(`${layer.digest.slice(0, 19)} (${layer.kind}): ${(layer.sizeBytes / 1e6).toFixed(1)} MB fetched.`);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, next));
+  await inParallel(layers, PARALLEL, context.signal, async (layer, signal) => {
+    await takeLayer(deps, layer, signal);
+    context.say(`${layer.digest.slice(0, 19)} (${layer.kind}): ${(layer.sizeBytes / 1e6).toFixed(1)} MB fetched.`);
+  });
 }
 
 async function takeLayer(deps: LayerTaking, layer: ImportedLayer, signal: AbortSignal): Promise<void> {

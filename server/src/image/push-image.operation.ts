@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { json } from "node:stream/consumers";
 import { defineOperation } from "../operation/index.ts";
 import { AppError } from "../platform/errors.ts";
+import { inParallel } from "../platform/in-parallel.ts";
 import type { Content, Registry, Repository } from "../registry/index.ts";
 import { type ImagePush, imageName, parseImageReference, type RemoteRegistries } from "../registry/remote/index.ts";
 import type { SecretBox } from "../secret/index.ts";
@@ -81,16 +82,12 @@ export function pushImageOperation({ store, registry, remote, secrets }: PushIma
         async run({ workspaceId, input, signal, say }) {
           const { repository, manifest } = await manifestOf(workspaceId, input.imageId);
           const push = target(input);
-          const left = await partsOf(manifest);
-          const next = async (): Promise<void> => {
-            for (let digest = left.shift(); digest !== undefined; digest = left.shift()) {
-              const content = await registry.findBlob(repository, digest);
-              if (content === undefined) throw imageDamaged(input.imageId, digest);
-              const sent = await push.blob(content, signal);
-              say(`${digest.slice(0, 19)}: ${sent ? `${megabytes(content.size)} MB sent` : "is there"}.`);
-            }
-          };
-          await Promise.all(Array.from({ length: PARALLEL }, next));
+          await inParallel(await partsOf(manifest), PARALLEL, signal, async (digest, stopped) => {
+            const content = await registry.findBlob(repository, digest);
+            if (content === undefined) throw imageDamaged(input.imageId, digest);
+            const sent = await push.blob(content, stopped);
+            say(`${digest.slice(0, 19)}: ${sent ? `${megabytes(content.size)} MB sent` : "is there"}.`);
+          });
           return undefined;
         },
       },
