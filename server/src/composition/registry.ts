@@ -32,7 +32,7 @@ export async function openRegistry(installation: Installation, data: Data, runne
   const collection = collectGarbageOperation({
     store: createGarbageStore(database, {
       // Logs, and what is found anew when it is missing.
-      cacheTables: ["operation", "operation_log", "image_layer"],
+      cacheTables: ["operation", "operation_log", "image_layer", "image_base_layer"],
       openOperationTexts: operations.openTexts,
       namedRows: [unnamedAssets, unnamedArtifacts],
     }),

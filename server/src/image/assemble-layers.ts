@@ -61,7 +61,10 @@ export async function assembleLayers(
   }
   if (base !== null) {
     const borrows = environment !== null && (await borrowsInterpreter(environment.root));
-    const members = configurationMembers(imageDescription(image, plan), borrows ? base.pythonPath : undefined);
+    const members = configurationMembers(imageDescription(image, plan), borrows ? base.pythonPath : undefined, {
+      // Whoever writes RUN pip install wants to import it.
+      seesBase: foundation !== null,
+    });
     layers.push(await configurationLayer(deps, members, signal));
   }
   return layers;

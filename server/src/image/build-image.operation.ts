@@ -8,7 +8,7 @@ import { azuremlImport } from "./azureml-import.ts";
 import type { BaseCredentials } from "./base-credentials.ts";
 import type { BaseResolver } from "./base-image.ts";
 import { borrowsInterpreter } from "./configuration-layer.ts";
-import type { Foundation, StepLayers } from "./docker-steps-layers.ts";
+import { type Foundation, IN_CONTAINERS_ONLY, type StepLayers } from "./docker-steps-layers.ts";
 import { findBase, type Standing } from "./find-base.ts";
 import type { Image, ImagePlan, ImageProof, ImageState } from "./image.ts";
 import { architectureOf } from "./image-architecture.ts";
@@ -206,7 +206,7 @@ export function buildImageOperation(deps: BuildImageDependencies) {
           const ready = await store.markReady(context.workspaceId, image.id, {
             digest,
             contentKey: folders.key(need(context.state, "plan")),
-            properties: { ...image.properties, ...environmentProperties(environment), ...baseProperty(context) },
+            properties: { ...image.properties, ...environmentProperties(environment), ...baseProperties(context) },
             built: {
               plan: need(context.state, "plan"),
               environmentRoot: environment?.root ?? null,
@@ -263,10 +263,13 @@ async function environmentRequest(image: Image, plan: ImagePlan, appRoot: string
   };
 }
 
-function baseProperty({ state }: Context): Record<string, string> {
-  const { standing, missing } = state;
-  if (standing) return { "slipway.base": `${standing.base.reference}@${standing.base.digest}` };
-  return { "slipway.base": `none: ${missing ?? ""}` };
+function baseProperties({ state }: Context): Record<string, string> {
+  const { standing, missing, foundation } = state;
+  if (!standing) return { "slipway.base": `none: ${missing ?? ""}` };
+  return {
+    "slipway.base": `${standing.base.reference}@${standing.base.digest}`,
+    ...(foundation && { "slipway.run-steps": IN_CONTAINERS_ONLY }),
+  };
 }
 
 function environmentProperties(environment: BuiltEnvironment | null): Record<string, string> {

@@ -30,16 +30,21 @@ export function imageDescription(image: Pick<Image, "name">, plan: ImagePlan): I
  * The layer above all others. In it the environment gets its interpreter, which is the base's: a virtual environment (PEP 405) says
  * where that lies by a link and by `home`.
  *
+ * @param seesBase whether packages of the base are found, too, after those of the environment
  * @param python absolute path of the interpreter in the image; undefined if the environment has its own, or there is none
  */
-export function configurationMembers(description: ImageDescription, python: string | undefined): ConfigurationMembers {
+export function configurationMembers(
+  description: ImageDescription,
+  python: string | undefined,
+  { seesBase }: { readonly seesBase: boolean },
+): ConfigurationMembers {
   const environment = imagePaths.environment.slice(1);
   const own: Member[] = [
     ...folders(imagePaths.runtime.slice(1)),
     { name: imagePaths.description.slice(1), content: `${JSON.stringify(description)}\n` },
   ];
   if (python === undefined) return own;
-  const settings = `home = ${dirname(python)}\ninclude-system-site-packages = false\n`;
+  const settings = `home = ${dirname(python)}\ninclude-system-site-packages = ${seesBase}\n`;
   return [
     ...folders(`${environment}/bin`),
     { name: imagePaths.python.slice(1), type: "symlink", linkname: python },

@@ -34,6 +34,9 @@ export interface Foundation {
   readonly links: Readonly<Record<string, string>>;
 }
 
+export const IN_CONTAINERS_ONLY =
+  "What RUN steps change is there in containers only; a service that runs as a process of this machine does not see it.";
+
 export type StepLayers = ReturnType<typeof createStepLayers>;
 
 /** Layers of Docker steps that stand on the base, because a RUN step must find them there. */
@@ -139,7 +142,7 @@ export function createStepLayers<Tables extends BaseTables>(deps: StepLayersDepe
       const { below, firstRun } = splitChanges(changes);
       if (firstRun === undefined) return null;
       if ("missing" in base) throw runStepNeedsBase(firstRun.line, firstRun.text, base.missing);
-      context.say("Warning: what RUN steps change is in containers only; a process of this machine does not see it.");
+      context.say(`Warning: ${IN_CONTAINERS_ONLY}`);
       return engine.use(architecture, (run) => lay(plan, base, below, run, context));
     },
   };

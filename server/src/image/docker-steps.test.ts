@@ -4,6 +4,7 @@ import { AppError } from "../platform/errors.ts";
 import { parseDockerSteps } from "./docker-steps.ts";
 import { applyDockerSteps, NO_BASE, stepVariables } from "./docker-steps-config.ts";
 import { copiedFiles } from "./docker-steps-copy.ts";
+import { splitChanges } from "./docker-steps-layers.ts";
 
 const base = { ...NO_BASE, env: { PATH: "/usr/bin", LANG: "C.UTF-8" }, user: "1000", exposedPorts: ["80/tcp"] };
 const run = (text: string) => applyDockerSteps(base, parseDockerSteps(text));
@@ -132,6 +133,47 @@ EXPOSE 8080 9000-9001/udp
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("RUN", () => {
+  const steps = (text: string) => run(text).changes.filter((change) => change.do === "run");
+
+  it.each([
+    ["RUN make", ["/bin/sh", "-c", "make"]],
+    [
+      "run apt-get update && \\\n  # a remark\n\n  apt-get install -y libgl1",
+      ["/bin/sh", "-c", "apt-get update &&   apt-get install -y libgl1"],
+    ],
+    ['RUN ["make", "-C", "$HOME/a b"]', ["make", "-C", "$HOME/a b"]],
+    // As in Docker: what is no list of texts is the shell's.
+    ["RUN [ -e /etc/passwd ] && echo there", ["/bin/sh", "-c", "[ -e /etc/passwd ] && echo there"]],
+    ["RUN ['make']", ["/bin/sh", "-c", "['make']"]],
+    ["RUN echo $((1 << 2)) <<< x", ["/bin/sh", "-c", "echo $((1 << 2)) <<< x"]],
+    ["RUN echo \"$A\" '$B' \\$C", ["/bin/sh", "-c", "echo \"$A\" '$B' \\$C"]],
+  ])("%j is what is run", (text, command) => {
+    expect(steps(text)).toMatchObject([{ line: 1, command }]);
+  });
+
+  it("is done with what stood before it, and nothing of what comes after", () => {
+    const text = "RUN one\nENV A=1 PATH=/x:$PATH\nWORKDIR srv\nUSER ada:staff\nRUN two\nENV A=2\nUSER root\nWORKDIR /";
+    const { LANG } = base.env;
+    expect(steps(text)).toMatchObject([
+      { line: 1, text: "one", env: base.env, user: "", workingDirectory: "/" },
+      { line: 5, text: "two", env: { LANG, A: "1", PATH: "/x:/usr/bin" }, user: "ada:staff", workingDirectory: "/srv" },
+    ]);
+  });
+
+  it("parts what must lie below it from what is copied after it", () => {
+    const { below, above, firstRun } = splitChanges(run("COPY a /a\nRUN one\nCOPY b /b\nRUN two\nCOPY c /c").changes);
+    expect(below.map((change) => change.line)).toEqual([1, 2, 3, 4]);
+    expect(above.map((change) => change.line)).toEqual([5]);
+    expect(firstRun?.line).toBe(2);
+    expect(splitChanges(run("COPY a /a").changes)).toMatchObject({
+      below: [],
+      above: [{ line: 1 }],
+      firstRun: undefined,
+    });
   });
 });
 

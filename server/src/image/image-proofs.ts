@@ -57,9 +57,11 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
 
   /** With what Docker steps have made of it. Read once for each: such layers come from elsewhere and are large. */
   async function baseContentsOf(image: Image, manifest: StoredManifest, signal: AbortSignal): Promise<BaseContents> {
-    const steps = manifest.layers.filter(({ kind }) => kind === "steps");
-    const digest = [manifest.base?.digest ?? "", ...steps.map((layer) => layer.digest)].join("+");
-    const known = await store.findBase(digest);
+    const { digest = "" } = manifest.base ?? {};
+    const steps = manifest.layers.flatMap((layer) => (layer.kind === "steps" ? [layer.digest] : []));
+    // Not by the digests themselves: what the database names is not collected as garbage.
+    const key = steps.length === 0 ? digest : `${digest}+${createHash("sha256").update(steps.join()).digest("hex")}`;
+    const known = await store.findBase(key);
     if (known !== undefined) return known;
     const layers: Content[] = [];
     for (const layer of manifest.layers.filter(({ kind }) => kind === "base" || kind === "steps")) {
@@ -68,7 +70,7 @@ export function createImageProofs<Tables extends EnvironmentContentsTables>(deps
       layers.push(content);
     }
     const contents = await readBaseContents(layers, signal);
-    await store.rememberBase(digest, contents);
+    await store.rememberBase(key, contents);
     return contents;
   }
 
