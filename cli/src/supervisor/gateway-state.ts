@@ -3,10 +3,13 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { GatewayState } from "@slipway/api";
 
+/** One that is dead refuses at once; one that only has to wait for the processor must not be taken for dead. */
+const PATIENCE_MS = 10_000;
+
 /** What the gateway behind the control socket says of itself; undefined when none answers. */
 export function askGateway(folder: string): Promise<GatewayState | undefined> {
   return new Promise((resolve) => {
-    const call = request({ socketPath: controlSocket(folder), path: "/state", timeout: 2_000 }, (response) => {
+    const call = request({ socketPath: controlSocket(folder), path: "/state", timeout: PATIENCE_MS }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {

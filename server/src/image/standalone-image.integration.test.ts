@@ -136,9 +136,9 @@ function standsAlone(startEngine: typeof startDocker): void {
 
   it("ends when it is asked to, after the request that it has", async () => {
     await using container = await start();
-    const slow = container.score({ wait: 1 });
+    const slow = container.score({ wait: 4 });
     await container.until("slipway_requests_in_flight", 1);
-    const stopped = docker("stop", "--time", "20", container.id);
+    const stopped = docker("stop", "--time", "60", container.id);
     expect((await slow).status).toBe(200);
     await stopped;
     expect(await docker("inspect", "--format", "{{.State.ExitCode}}", container.id)).toBe("0");

@@ -366,7 +366,7 @@ def run(data):
           const began = performance.now();
           const failed = await world.target.apply(deployment, context());
           expect(failed).toMatchObject({ state: "failed", cause: { code: "StartTimeout" } });
-          expect(performance.now() - began).toBeLessThan(15_000);
+          expect(performance.now() - began).toBeLessThan(50_000);
         },
         { startTimeoutMs: 1_000 },
       ));

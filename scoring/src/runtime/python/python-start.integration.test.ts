@@ -30,7 +30,7 @@ describe("a script that cannot be imported", () => {
     expect(answer.status).toBe(503);
     expect(answer.json()).toMatchObject({ error: { code: "ImportError", file: "helper.py", line: 3 } });
     expect(answer.text).not.toContain("Traceback");
-    expect(scorer.log()).toContain("worker-1 stderr: Traceback");
+    await expect.poll(() => scorer.log()).toContain("worker-1 stderr: Traceback");
     expect((await scorer.ask("/")).text).toBe("Healthy");
     expect((await scorer.ask("/ready")).status).toBe(503);
     expect(await scorer.state()).toMatchObject({ workers: [{ restarts: 0 }, { restarts: 0 }] });
