@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { access, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -109,7 +110,6 @@ describe.skipIf(!(await hasMachinePython()))("an image that another installation
     expect(await here.blobs.has(model)).toBe(false);
     for (const layer of layers) {
       const content = await here.registry.findBlob(repository, layer.digest);
-      const { createHash } = await import("node:crypto");
       const hash = createHash("sha256");
       for await (const chunk of content?.read() ?? []) hash.update(chunk);
       expect(`sha256:${hash.digest("hex")}`).toBe(layer.digest);
@@ -129,6 +129,17 @@ describe.skipIf(!(await hasMachinePython()))("an image that another installation
         await inspector.proof(there.workspace.id, "greeter:1", type),
       );
     }
+  });
+
+  it("shows what it consists of", async () => {
+    const { environment, base, code, models } = await createImageInspector(here).contents(
+      here.workspace.id,
+      "greeter:1",
+    );
+    expect(environment?.packages).toMatchObject([{ name: "packaging", version: "24.1" }]);
+    expect(base?.reference).toBe("base:python3.11");
+    expect(code.map(({ path }) => path)).toEqual(["score.py", "tools/hello.sh", "tools/notes.txt"]);
+    expect(models).toMatchObject([{ id: "words:1", files: 1, sizeBytes: 500_000 }]);
   });
 
   it("is laid out again from what is here when somebody removed it", async () => {

@@ -1,4 +1,4 @@
-import { access, readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -95,6 +95,19 @@ describe("an image from a registry elsewhere", () => {
     const [config] = [...image.blobs.keys()].filter((digest) => !image.layers.includes(digest));
     const blobs = registry.requests.slice(before).filter((line) => line.includes("/blobs/"));
     expect(blobs).toEqual([`GET /v2/team/words/blobs/${config}`]);
+  });
+
+  it("is whole again after another import, when parts of it were lost", async () => {
+    const image = await scriptedImage();
+    const registry = await serve(image);
+    const { id } = await room.built((await start(registry)).id);
+    const environment = image.layers[Object.keys(plainLayers).indexOf("environment")] ?? "";
+    await rm(join(room.folder, "environments"), { recursive: true });
+    await room.blobs.delete(environment);
+    await expect(room.images.bundle(room.workspace.id, id)).rejects.toMatchObject({ code: "ImageNotWhole" });
+    await room.built((await start(registry)).id);
+    const { environmentRoot = "" } = await room.images.bundle(room.workspace.id, id);
+    expect(await readdir(join(environmentRoot, "lib"))).toEqual(["python3.11"]);
   });
 
   it("says at once what is wrong with its name", async () => {

@@ -2,7 +2,7 @@ import { buffer } from "node:stream/consumers";
 import { type Header, pack } from "tar-stream";
 import { ownArchitecture } from "../../platform/architecture.ts";
 import { mediaTypes } from "../../registry/index.ts";
-import { sha256 } from "../../registry/remote/test/scripted-registry.ts";
+import { digestOf } from "../../registry/remote/index.ts";
 
 export type Member = Partial<Header> & { readonly name: string; readonly content?: string };
 
@@ -64,8 +64,8 @@ export async function scriptedImage(
 ): Promise<ScriptedImage> {
   const blobs = new Map<string, Buffer>();
   const add = (bytes: Buffer) => {
-    blobs.set(sha256(bytes), bytes);
-    return { digest: sha256(bytes), size: bytes.length };
+    blobs.set(digestOf(bytes), bytes);
+    return { digest: digestOf(bytes), size: bytes.length };
   };
   const described = [];
   for (const { kind, members, announced, mediaType = mediaTypes.layer } of layers) {
@@ -91,11 +91,11 @@ export async function scriptedImage(
       layers: described.map(({ diffId: _, ...descriptor }) => descriptor),
       annotations: {
         "org.opencontainers.image.base.name": "base:python3.11",
-        "org.opencontainers.image.base.digest": sha256(Buffer.from("base")),
+        "org.opencontainers.image.base.digest": digestOf(Buffer.from("base")),
       },
     }),
   );
-  return { digest: sha256(manifest), manifest, blobs, layers: described.map(({ digest }) => digest) };
+  return { digest: digestOf(manifest), manifest, blobs, layers: described.map(({ digest }) => digest) };
 }
 
 async function tarOf(members: readonly Member[]): Promise<Buffer> {
