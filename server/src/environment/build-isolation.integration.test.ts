@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -30,7 +31,7 @@ async function nosyArchive(secret: string, target: string): Promise<Buffer> {
     `
 import json, os
 from setuptools import setup
-found = {"user": os.getuid(), "variables": sorted(os.environ)}
+found = {"user": os.getuid(), "home": os.environ["HOME"], "variables": sorted(os.environ)}
 for name, attempt in {
     "read": lambda: open(${JSON.stringify(secret)}).read(),
     "write": lambda: open(${JSON.stringify(target)}, "w").write("changed"),
@@ -87,4 +88,6 @@ it.skipIf(!best.changesUser)("without bubblewrap a build runs under another user
   expect(found).toMatchObject({ read: "refused", write: "refused", system: "refused" });
   expect(found.variables).not.toContain("SLIPWAY_TEST_SECRET");
   expect(found.user).not.toBe(process.getuid?.());
+  // With it go the settings that it was told.
+  expect(existsSync(String(found.home))).toBe(false);
 });

@@ -96,7 +96,11 @@ export function createUv(options: UvOptions): Uv {
         workingFolder: "/",
         home,
       });
-      return collect(command, SAFE_ENV, input, context);
+      try {
+        return await collect(command, SAFE_ENV, input, context);
+      } finally {
+        await isolation.discardHome(home);
+      }
     },
   };
 }
