@@ -1,83 +1,37 @@
-import { glob, readFile, rm } from "node:fs/promises";
+import { glob, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SlipwayClient } from "@slipway/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Call, Diaries, type DiaryLoad, diaryLoad, diaryScript } from "./harness/diary.ts";
 import { eventually, type Installation, repository, run, startInstallation } from "./harness/installation.ts";
-import { openLoop } from "./harness/open-loop.ts";
-import { buildImage, sdk, trusting } from "./harness/sdk.ts";
+import { buildImage, sdk } from "./harness/sdk.ts";
 
 /** A gateway that is killed under load is back soon, and what it had in work is not done twice. */
 let slipway: Installation;
 let client: SlipwayClient;
 
-/** Writes down which requests it was asked to answer. */
-const script = `
-import os, time
-
-def init():
-    pass
-
-def run(data, request_headers):
-    with open(os.path.join(os.environ["HOME"], "requests"), "a") as file:
-        file.write(request_headers["x-request-id"] + "\\n")
-    time.sleep(0.005)
-    return {}
-`;
-
 beforeAll(async () => {
   slipway = await startInstallation();
   client = await sdk(slipway);
-  const image = await buildImage(client, "diary", script);
+  const image = await buildImage(client, "diary", diaryScript);
   const { operationId } = await client.services.create({ name: "diary", imageId: image, cpu: 1, memoryInGB: 1 });
   await client.operations.wait(operationId);
 });
 afterAll(() => slipway?.dispose());
 
-interface Call {
-  readonly id: string;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  /** undefined when no answer came */
-  readonly status: number | undefined;
-  /** why no answer came */
-  readonly failure: string | undefined;
+async function load(): Promise<DiaryLoad> {
+  return diaryLoad(slipway, (await client.services.get("diary")).scoringUri ?? "");
 }
 
-/** 100 requests a second, each with an id of its own, until `stop`. */
-async function load(name: string) {
-  const fetch = await trusting(slipway);
-  const url = (await client.services.get("diary")).scoringUri ?? "";
-  const calls: Call[] = [];
-  const running = openLoop(async () => {
-    const id = `${name}-${calls.length}-${Math.random().toString(36).slice(2)}`;
-    const startedAt = performance.now();
-    const answer = await fetch(url, { method: "POST", body: "{}", headers: { "x-request-id": id } })
-      .then(async (response) => {
-        await response.text();
-        return { status: response.status, failure: undefined };
-      })
-      .catch(({ cause }: { cause?: { code?: string } }) => ({ status: undefined, failure: cause?.code ?? "unknown" }));
-    calls.push({ id, startedAt, endedAt: performance.now(), ...answer });
-  }, 100);
-  return {
-    calls,
-    async stop(): Promise<readonly Call[]> {
-      await running.stop();
-      return calls;
-    },
-  };
-}
-
-async function executed(): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for await (const file of glob(join(slipway.dataFolder, "run/*/home/requests"))) {
-    ids.push(...(await readFile(file, "utf8")).trim().split("\n"));
-  }
-  return ids;
+/** Nothing was done twice, and what was answered was done. */
+async function expectDoneOnce(calls: readonly Call[], diaries: Diaries): Promise<void> {
+  const ids = await diaries.executed();
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(calls.filter(({ id, status }) => status === 200 && !ids.includes(id))).toEqual([]);
 }
 
 /** @returns the milliseconds until the next request was answered */
-async function kill(running: Awaited<ReturnType<typeof load>>): Promise<number> {
+async function kill(running: DiaryLoad): Promise<number> {
   const killed = await slipway.gatewayPid();
   process.kill(killed, "SIGKILL");
   const killedAt = performance.now();
@@ -96,7 +50,8 @@ async function loadingMs(): Promise<number> {
 }
 
 test("SIGKILL of the gateway under load: it is back in a second, callers wait instead of being refused, no request is executed twice", async () => {
-  const running = await load("killed");
+  await using diaries = new Diaries(slipway);
+  const running = await load();
   await eventually(async () => (running.calls.length > 50 ? true : undefined));
   const outagesMs: number[] = [];
   const limitsMs: number[] = [];
@@ -121,14 +76,14 @@ test("SIGKILL of the gateway under load: it is back in a second, callers wait in
     [...new Set(calls.map(({ status }) => status))].filter((status) => status !== 200 && status !== undefined),
   ).toEqual([]);
   expect(calls.filter(({ failure }) => failure === "ECONNREFUSED")).toEqual([]);
-  const ids = await executed();
-  expect(new Set(ids).size).toBe(ids.length);
-  expect(calls.filter(({ id, status }) => status === 200 && !ids.includes(id))).toEqual([]);
+  await expectDoneOnce(calls, diaries);
 });
 
 test("a replica whose sockets were removed is brought up again; requests are not done twice meanwhile", async () => {
+  await using diaries = new Diaries(slipway);
+  expect(await diaries.look()).toBe(1);
   for await (const socket of glob(join(slipway.dataFolder, "run/*/*.sock"))) await rm(socket);
-  const running = await load("socketless");
+  const running = await load();
   const replaced = await eventually(async () => {
     for await (const socket of glob(join(slipway.dataFolder, "run/*/frames.sock"))) return socket;
     return undefined;
@@ -139,25 +94,22 @@ test("a replica whose sockets were removed is brought up again; requests are not
     running.calls.slice(answered).filter(({ status }) => status === 200).length > 50 ? true : undefined,
   );
   const calls = await running.stop();
-  const ids = await executed();
-  expect(new Set(ids).size).toBe(ids.length);
-  // A replacement takes its time; what could not be answered was told so, and only once.
-  expect([...new Set(calls.map(({ status }) => status))].sort()).not.toContain(undefined);
+  await expectDoneOnce(calls, diaries);
+  // A replacement takes its time; whoever could not be answered was told so.
+  expect(calls.filter(({ status }) => status === undefined || ![200, 424, 503].includes(status))).toEqual([]);
   expect((await client.services.get("diary")).state).toBe("Healthy");
 });
 
 test("a gateway that an earlier supervisor started is missed at once, too", async () => {
   await slipway.killAllButServing();
   await slipway.start();
-  const running = await load("adopted");
+  await using diaries = new Diaries(slipway);
+  const running = await load();
   await eventually(async () => (running.calls.some(({ status }) => status === 200) ? true : undefined));
 
   expect(await kill(running)).toBeLessThan(5_000);
   // From now on the socket is held by the one that started it.
   await kill(running);
 
-  const calls = await running.stop();
-  const ids = await executed();
-  expect(new Set(ids).size).toBe(ids.length);
-  expect(calls.filter(({ id, status }) => status === 200 && !ids.includes(id))).toEqual([]);
+  await expectDoneOnce(await running.stop(), diaries);
 });
