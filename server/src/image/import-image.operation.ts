@@ -18,7 +18,7 @@ import { type ImageStore, parseImageId } from "./image-store.ts";
 import { type ImportedContents, readContents, userVariables } from "./import-contents.ts";
 import { type LayerEnvironmentDependencies, layerEnvironment } from "./import-environment.ts";
 import { importTooLarge } from "./import-errors.ts";
-import { missingLayers, takeLayers } from "./import-layers.ts";
+import { megabytes, missingLayers, takeLayers } from "./import-layers.ts";
 import { type ImportedManifest, readImportedManifest } from "./import-manifest.ts";
 import { type FetchedProof, fetchProofs, knownProofs } from "./import-proofs.ts";
 
@@ -136,9 +136,7 @@ export function importImageOperation(deps: ImportImageDependencies) {
           const scratch = await openFileBlobStore(scratchFolder(context));
           const missing = await missingLayers(deps, layers);
           const bytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-          context.say(
-            `${missing.length} of ${layers.length} layers are to be fetched: ${(bytes / 1e6).toFixed(1)} MB.`,
-          );
+          context.say(`${missing.length} of ${layers.length} layers are to be fetched: ${megabytes(bytes)} MB.`);
           await checkSpace(context, bytes);
           await takeLayers({ registry, blobs, scratch, repository: source(context.input) }, missing, context);
           return undefined;

@@ -73,12 +73,12 @@ describe("an image from a registry elsewhere", () => {
       ...{ id: "words:1", state: "Succeeded", error: null, digest: image.digest, driverProgram: "score.py" },
       environmentVariables: { GREETING: "hi", PATH: "/usr/bin" },
     });
-    expect(found.properties).toMatchObject({ "slipway.models": "words:3", "slipway.python": "3.11" });
+    expect(found.properties).toMatchObject({ "slipway.models": "words:1", "slipway.python": "3.11" });
     const bundle = await room.images.bundle(room.workspace.id, found.id);
     const { appRoot, environmentRoot = "" } = bundle;
-    expect(await readFile(join(appRoot, "azureml-models/words/3/model.txt"), "utf8")).toBe("hello");
+    expect(await readFile(join(appRoot, "azureml-models/words/1/model.txt"), "utf8")).toBe("hello");
     expect(await readFile(join(environmentRoot, "lib/python3.11/site-packages/words.py"), "utf8")).toContain("WORD");
-    expect(bundle.models.map(({ id }) => id)).toEqual(["words:3"]);
+    expect(bundle.models.map(({ id }) => id)).toEqual(["words:1"]);
     await expect(room.images.rebuild(room.workspace.id, found.id, { upgrade: false })).rejects.toMatchObject({
       code: "ImageImported",
       message: expect.stringContaining("localhost:"),
@@ -95,6 +95,21 @@ describe("an image from a registry elsewhere", () => {
     const [config] = [...image.blobs.keys()].filter((digest) => !image.layers.includes(digest));
     const blobs = registry.requests.slice(before).filter((line) => line.includes("/blobs/"));
     expect(blobs).toEqual([`GET /v2/team/words/blobs/${config}`]);
+  });
+
+  it("uses a model of this workspace only if its files are the same", async () => {
+    await room.registerModel("words", "model.txt", "others");
+    const registry = await serve(await scriptedImage());
+    expect((await room.built((await start(registry)).id)).modelIds).toEqual([]);
+    expect(await room.images.usersOfModel(room.workspace.id, "words:1")).toEqual([]);
+    await room.registerModel("words", "model.txt", "hello");
+    const second = {
+      kind: "model",
+      members: [{ name: "var/azureml-app/azureml-models/words/2/model.txt", content: "hello" }],
+    };
+    const { id, modelIds } = await imported(await scriptedImage([second, ...Object.values(plainLayers)]));
+    expect(modelIds).toEqual(["words:2"]);
+    expect(await room.images.usersOfModel(room.workspace.id, "words:2")).toEqual([`image ${id}`]);
   });
 
   it("is whole again after another import, when parts of it were lost", async () => {
@@ -189,7 +204,7 @@ describe("an image from a registry elsewhere", () => {
       ["a layer is compressed", () => withLayer("code", { mediaType: mediaTypes.layerGzip }), "LayerInvalid", ""],
       [
         "a model leads out",
-        () => withLayer("model", file("var/azureml-app/azureml-models/words/3/../../../../evil")),
+        () => withLayer("model", file("var/azureml-app/azureml-models/words/1/../../../../evil")),
         "LayerInvalid",
         "..",
       ],
@@ -199,7 +214,7 @@ describe("an image from a registry elsewhere", () => {
         () =>
           withLayer(
             "model",
-            file("var/azureml-app/azureml-models/words/3/x", { type: "symlink", linkname: "/etc/passwd" }),
+            file("var/azureml-app/azureml-models/words/1/x", { type: "symlink", linkname: "/etc/passwd" }),
           ),
         "LayerInvalid",
         "is a link",

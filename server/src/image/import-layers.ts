@@ -43,11 +43,18 @@ export async function takeLayers(
   layers: readonly ImportedLayer[],
   context: RunContext,
 ): Promise<void> {
+  const all = layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let fetched = 0;
   await inParallel(layers, PARALLEL, context.signal, async (layer, signal) => {
     await takeLayer(deps, layer, signal);
-    context.say(`${layer.digest.slice(0, 19)} (${layer.kind}): ${(layer.sizeBytes / 1e6).toFixed(1)} MB fetched.`);
+    fetched += layer.sizeBytes;
+    context.say(
+      `Layer ${layer.digest.slice(0, 19)} (${layer.kind}) is here: ${megabytes(fetched)} of ${megabytes(all)} MB.`,
+    );
   });
 }
+
+export const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 async function takeLayer(deps: LayerTaking, layer: ImportedLayer, signal: AbortSignal): Promise<void> {
   const { registry, blobs, scratch, repository } = deps;

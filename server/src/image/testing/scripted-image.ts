@@ -44,7 +44,7 @@ export const plainLayers = {
       { name: "opt/env/lib/python3.11/site-packages/words.py", content: "WORD = 'hello'\n" },
     ],
   },
-  model: { kind: "model", members: [{ name: `${APP}/azureml-models/words/3/model.txt`, content: "hello" }] },
+  model: { kind: "model", members: [{ name: `${APP}/azureml-models/words/1/model.txt`, content: "hello" }] },
   code: { kind: "code", members: [{ name: `${APP}/score.py`, content: SCORE }] },
   configuration: {
     kind: "configuration",
