@@ -137,7 +137,8 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
           file,
           ...args,
         ],
-        options,
+        // The client leaves files behind where temporary ones are.
+        { ...options, env: { TMPDIR: options.cwd, ...options.env } },
       );
     },
     async killControlPlane() {
@@ -145,7 +146,7 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
     },
     async killAllButServing() {
       const { pid } = await health();
-      const exited = up === undefined ? undefined : once(up, "exit");
+      const exited = up?.exitCode === null && up.signalCode === null ? once(up, "exit") : undefined;
       up?.kill("SIGKILL");
       process.kill(pid, "SIGKILL");
       await exited;
