@@ -1,12 +1,13 @@
 import { type FileHandle, glob, open } from "node:fs/promises";
 import { join } from "node:path";
+import type { Fetch } from "@slipway/client";
 import type { Installation } from "./installation.ts";
 import { openLoop } from "./open-loop.ts";
 import { trusting } from "./sdk.ts";
 
-/** A script that writes down which requests it was asked to answer. */
+/** A script that writes down which requests it was asked to answer, before it takes the `seconds` that they say. */
 export const diaryScript = `
-import os, time
+import json, os, time
 
 def init():
     pass
@@ -14,7 +15,7 @@ def init():
 def run(data, request_headers):
     with open(os.path.join(os.environ["HOME"], "requests"), "a") as file:
         file.write(request_headers["x-request-id"] + "\\n")
-    time.sleep(0.005)
+    time.sleep(json.loads(data).get("seconds", 0.005))
     return {}
 `;
 
@@ -34,21 +35,26 @@ export interface DiaryLoad {
   stop(): Promise<readonly Call[]>;
 }
 
-/** 100 requests a second, each with an id of its own, until `stop`. */
-export async function diaryLoad(slipway: Installation, url: string): Promise<DiaryLoad> {
+/** One request, under an id that no other one has. */
+export async function call(fetch: Fetch, url: string, id: string, seconds?: number): Promise<Call> {
+  const startedAt = performance.now();
+  const body = JSON.stringify({ seconds });
+  const answer = await fetch(url, { method: "POST", body, headers: { "x-request-id": id } })
+    .then(async (response) => {
+      await response.text();
+      return { status: response.status, failure: undefined };
+    })
+    .catch(({ cause }: { cause?: { code?: string } }) => ({ status: undefined, failure: cause?.code ?? "unknown" }));
+  return { id, startedAt, endedAt: performance.now(), ...answer };
+}
+
+/** Requests at a fixed rate until `stop`. */
+export async function diaryLoad(slipway: Installation, url: string, perSecond: number): Promise<DiaryLoad> {
   const fetch = await trusting(slipway);
   const calls: Call[] = [];
   const running = openLoop(async () => {
-    const id = crypto.randomUUID();
-    const startedAt = performance.now();
-    const answer = await fetch(url, { method: "POST", body: "{}", headers: { "x-request-id": id } })
-      .then(async (response) => {
-        await response.text();
-        return { status: response.status, failure: undefined };
-      })
-      .catch(({ cause }: { cause?: { code?: string } }) => ({ status: undefined, failure: cause?.code ?? "unknown" }));
-    calls.push({ id, startedAt, endedAt: performance.now(), ...answer });
-  }, 100);
+    calls.push(await call(fetch, url, crypto.randomUUID()));
+  }, perSecond);
   return {
     calls,
     async stop() {
@@ -79,16 +85,15 @@ export class Diaries implements AsyncDisposable {
     return this.#open.size;
   }
 
-  /** The ids in them, as often as they are there. */
-  async executed(): Promise<readonly string[]> {
+  /** The ids in each of them. */
+  async read(): Promise<readonly (readonly string[])[]> {
     await this.look();
-    const ids: string[] = [];
-    for (const file of this.#open.values()) {
+    const contents = [...this.#open.values()].map(async (file) => {
       const { size } = await file.stat();
       const { buffer } = await file.read({ buffer: Buffer.alloc(size), position: 0 });
-      ids.push(...buffer.toString().trim().split("\n"));
-    }
-    return ids;
+      return buffer.toString().trim().split("\n");
+    });
+    return Promise.all(contents);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
