@@ -128,7 +128,7 @@ test("a collection that is killed goes on after the restart; what is in use is a
   expect(again.output).toMatch(/Deleted 0 blobs/);
 });
 
-test("a push that is killed goes on where it was", async () => {
+test("a push whose registry is killed between two parts goes on where it was", async () => {
   const body = randomBytes(8_000_000);
   const begun = await call("team/killed/blobs/uploads/", { method: "POST" });
   const upload = (begun.headers.get("location") ?? "").replace("/v2/default/", "");
@@ -143,4 +143,37 @@ test("a push that is killed goes on where it was", async () => {
   expect((await call(`${upload}?digest=${digest}`, { method: "PUT" })).status).toBe(201);
   const back = await call(`team/killed/blobs/${digest}`);
   expect(Buffer.from(await back.arrayBuffer()).equals(body)).toBe(true);
+});
+
+test("a push whose registry is killed while bytes come goes on after those that arrived", async () => {
+  const body = randomBytes(8_000_000);
+  const begun = await call("team/cut/blobs/uploads/", { method: "POST" });
+  const upload = (begun.headers.get("location") ?? "").replace("/v2/default/", "");
+  // Never more than this, so that it is in the middle whenever it ends.
+  const sent = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(body.subarray(0, 3_000_000)) });
+  const cut = call(upload, { method: "PATCH", body: sent, duplex: "half" } as RequestInit).then(
+    ({ status }) => status,
+    () => "cut off",
+  );
+  const folder = join(slipway.dataFolder, "registry-uploads");
+  const arrived = async () => {
+    const [file = ""] = await readdir(folder);
+    return (await stat(join(folder, file))).size;
+  };
+  await eventually(async () => ((await arrived()) > 0 ? true : undefined));
+  await killAndWait();
+  expect(await cut).toBe("cut off");
+
+  const kept = Number((await call(upload)).headers.get("range")?.split("-")[1]) + 1;
+  expect(kept).toBeGreaterThan(0);
+  expect(kept).toBeLessThanOrEqual(3_000_000);
+  const headers = { "content-range": `${kept}-${body.length - 1}` };
+  expect((await call(upload, { method: "PATCH", body: body.subarray(kept), headers })).status).toBe(202);
+  const digest = `sha256:${hex(body)}`;
+  // No half blob is to be seen before the end, under no name.
+  expect((await call(`team/cut/blobs/${digest}`)).status).toBe(404);
+  expect((await call(`${upload}?digest=${digest}`, { method: "PUT" })).status).toBe(201);
+  const back = await call(`team/cut/blobs/${digest}`);
+  expect(Buffer.from(await back.arrayBuffer()).equals(body)).toBe(true);
+  expect(await readdir(folder)).toEqual([]);
 });
