@@ -1,3 +1,5 @@
+import type { BytesFrom } from "./partial-blobs.ts";
+
 /** Bytes by their content: `sha256:<hex>`. Writing the same bytes twice stores them once. */
 export interface BlobStore {
   /**
@@ -9,6 +11,14 @@ export interface BlobStore {
     bytes: AsyncIterable<Uint8Array>,
     options?: { readonly expected?: string | undefined; readonly signal?: AbortSignal },
   ): Promise<BlobInfo>;
+  /**
+   * Takes in a blob of known digest, going on where an earlier attempt was interrupted, also one of a process that was killed.
+   * Several that want the same one at once wait for the first.
+   *
+   * @param from is asked for what is missing, unless the blob is there
+   * @throws {AppError} BlobDigestMismatch; then nothing is kept
+   */
+  receive(digest: string, from: BytesFrom, signal?: AbortSignal): Promise<BlobInfo>;
   /** Takes over a finished file (same file system: renamed, not copied). `digest` must be right; it is the caller's hash. */
   adopt(file: string, digest: string): Promise<BlobInfo>;
   /** Whether it is there; if it is, it counts as just stored: whoever asks is about to name it, and {@link deleteIfOlder} waits for that. */

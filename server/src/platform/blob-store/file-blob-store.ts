@@ -1,20 +1,24 @@
 import { createHash } from "node:crypto";
 import { createReadStream, rmSync, statSync, utimesSync } from "node:fs";
 import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AppError, errnoCode } from "../errors.ts";
 import { newShortId } from "../ids.ts";
+import { createTurns } from "../turns.ts";
 import type { BlobInfo, BlobStore } from "./blob-store.ts";
+import { openPartialBlobs } from "./partial-blobs.ts";
 import { writeStream } from "./write-stream.ts";
 
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
 
-/** Blobs as files `DIR/sha256/ab/abcdef…`, unfinished ones in `DIR/incoming`. */
+/** Blobs as files `DIR/sha256/ab/abcdef…`, unfinished ones in `DIR/incoming` and `DIR/partial`. */
 export async function openFileBlobStore(directory: string): Promise<BlobStore> {
   const incoming = join(directory, "incoming");
   // What a killed process left half-written is nobody's: uploads begin again.
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true });
+  const partial = await openPartialBlobs(join(directory, "partial"));
+  const inTurn = createTurns();
 
   function path(digest: string): string {
     const hex = DIGEST.exec(digest)?.[1];
@@ -95,6 +99,19 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
         await rm(file, { force: true });
         throw error;
       }
+    },
+    receive(digest, from, signal) {
+      const name = basename(path(digest));
+      return inTurn(digest, signal, async () => {
+        if (keep(digest)) return info(digest);
+        const { file, digest: actual, sizeBytes } = await partial.receive(name, from, signal);
+        if (actual !== digest) {
+          await rm(file);
+          throw digestMismatch(digest, actual);
+        }
+        await place(file, digest);
+        return { digest, sizeBytes };
+      });
     },
     async adopt(file, digest) {
       // The stored one may have other names by now (hard links): it stays.

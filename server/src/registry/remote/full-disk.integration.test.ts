@@ -51,7 +51,7 @@ describe.skipIf(!mayMount)("a disk that gets full under a download (a tmpfs of 8
     expect(error.code).toBe("DiskFull");
     expect(error.message).toContain("Free some space");
     expect(registry.requests).toHaveLength(1);
-    expect(await readdir(join(mountPoint, "blobs", "incoming"))).toEqual([]);
+    expect(await readdir(join(mountPoint, "blobs", "partial"))).toEqual([]);
     expect(await free()).toBe(before);
     await pull(small);
     expect(await blobs.has(sha256(small))).toBe(true);

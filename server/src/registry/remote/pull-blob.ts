@@ -17,7 +17,8 @@ const SLOWEST = { bytes: 32 * 1024, ms: 30_000 };
 
 /**
  * Streams a blob into the store, from the network to the disk with flat memory. Nothing is stored unless size and digest are
- * those of the descriptor.
+ * those of the descriptor. What another pull has fetched, or fetches just now, is not fetched again, and neither is what came before
+ * this process was killed or gave up.
  *
  * @throws {AppError} RemoteBlobCorrupt, ConnectionBroken, RegistrySilent, RegistryFailed
  */
@@ -27,10 +28,9 @@ export async function pullBlob(
   blobs: BlobStore,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await blobs.has(digest)) return;
   for (let attempt = 1; ; attempt++) {
     try {
-      await blobs.put(received(session, { digest, size }, signal), { expected: digest, signal });
+      await blobs.receive(digest, (position) => received(session, { digest, size }, position, signal), signal);
       return;
     } catch (error) {
       signal.throwIfAborted();
@@ -45,11 +45,14 @@ export async function pullBlob(
 async function* received(
   session: RegistrySession,
   { digest, size }: Pick<Descriptor, "digest" | "size">,
+  start: number,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const { host } = session;
-  let position = 0;
+  let position = start;
   let fruitless = 0;
+  // Everything had come. More than that is no part of it: the digest will tell.
+  if (position >= size) return;
   for (let resumes = 0; ; resumes++) {
     const begun = position;
     let failure: unknown;

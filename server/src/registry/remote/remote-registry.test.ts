@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BlobStore } from "../../platform/blob-store/blob-store.ts";
 import { openFileBlobStore } from "../../platform/blob-store/file-blob-store.ts";
 import { manualClock, systemClock } from "../../platform/clock.ts";
@@ -43,7 +43,7 @@ describe("a registry elsewhere", () => {
   const repository = (host: string, remote = client(), secret?: typeof credentials) =>
     remote.open(parseImageReference(`${host}/team/base:1`), secret);
   const signal = () => AbortSignal.timeout(50_000);
-  const incoming = () => readdir(join(folder, "blobs", "incoming"));
+  const partial = () => readdir(join(folder, "blobs", "partial"));
 
   const fine = (_: IncomingMessage, response: ServerResponse) =>
     response.writeHead(200, { "Content-Type": "application/vnd.oci.image.manifest.v1+json" }).end(manifest);
@@ -220,7 +220,7 @@ describe("a registry elsewhere", () => {
       });
       const pulled = repository(registry.host, client({ silenceMs: 200 })).pull(blob, blobs, signal());
       await expect(pulled).rejects.toMatchObject({ code: "RegistrySilent" });
-      expect(await incoming()).toEqual([]);
+      expect(await partial()).toEqual([]);
     });
 
     it("is not there, or has no name", async () => {
@@ -291,6 +291,51 @@ describe("a registry elsewhere", () => {
       expect(registry.requests.length).toBeLessThan(20);
     });
 
+    it("wanted three times at once: it comes once, also when who asked first leaves", async () => {
+      const large = Buffer.concat(Array.from({ length: 10 }, () => bytes));
+      const wanted = { ...blob, digest: sha256(large), size: large.length };
+      const registry = await serve((request, response) => {
+        const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+        const headers = { "Content-Range": `bytes ${start}-${large.length - 1}/${large.length}` };
+        response.writeHead(start === 0 ? 200 : 206, headers);
+        if (start === 0) response.write(large.subarray(0, 2_500_000));
+        else response.end(large.subarray(start));
+      });
+      const stop = new AbortController();
+      const leaving = repository(registry.host).pull(wanted, blobs, stop.signal);
+      const others = [1, 2].map(() => repository(registry.host).pull(wanted, blobs, signal()));
+      const half = join(folder, "blobs", "partial", wanted.digest.slice("sha256:".length));
+      await vi.waitFor(async () => expect((await stat(half)).size).toBeGreaterThan(0), { timeout: 30_000 });
+      expect(registry.requests).toHaveLength(1);
+      stop.abort(new Error("enough"));
+      await expect(leaving).rejects.toThrow("enough");
+      await Promise.all(others);
+      expect(await blobs.has(wanted.digest)).toBe(true);
+      expect(registry.requests).toHaveLength(2);
+      expect(await partial()).toEqual([]);
+    });
+
+    it.each([
+      ["on from what had come", bytes.subarray(0, 123_456), ["bytes=123456-"]],
+      ["not at all when everything had come", bytes, []],
+      ["anew when what had come is not what it was", Buffer.alloc(1000), ["bytes=1000-", undefined]],
+      ["anew when too much had come", Buffer.concat([bytes, bytes]), [undefined]],
+    ])("after the process was killed: %s", async (_name, left, ranges) => {
+      await writeFile(join(folder, "blobs", "partial", blob.digest.slice("sha256:".length)), left);
+      const asked: (string | undefined)[] = [];
+      const registry = await serve((request, response) => {
+        const { range } = request.headers;
+        asked.push(range);
+        const start = Number(/bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0);
+        const headers = { "Content-Range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
+        response.writeHead(range === undefined ? 200 : 206, headers).end(bytes.subarray(start));
+      });
+      await repository(registry.host).pull(blob, await openFileBlobStore(join(folder, "blobs")), signal());
+      expect(await blobs.has(blob.digest)).toBe(true);
+      expect(asked).toEqual(ranges);
+      expect(await partial()).toEqual([]);
+    });
+
     it.each([
       ["with other bytes", Buffer.alloc(bytes.length), "RemoteBlobCorrupt"],
       ["that is too long", Buffer.concat([bytes, bytes]), "RemoteBlobCorrupt"],
@@ -303,7 +348,7 @@ describe("a registry elsewhere", () => {
       });
       await expect(repository(registry.host).pull(blob, blobs, signal())).rejects.toMatchObject({ code });
       expect(await blobs.has(blob.digest)).toBe(false);
-      expect(await incoming()).toEqual([]);
+      expect(await partial()).toEqual([]);
     });
 
     it("without end: it is cut where the announced size ends", async () => {
