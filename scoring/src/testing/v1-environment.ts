@@ -26,7 +26,13 @@ export function ensureV1Environment(): string {
     mkdirSync(dirname(building), { recursive: true });
     execFileSync("python3", ["-m", "venv", building], { stdio: "inherit" });
     execFileSync(join(building, "bin", "python"), ["-m", "pip", "install", "-q", ...PACKAGES], { stdio: "inherit" });
-    renameSync(building, environment);
+    try {
+      renameSync(building, environment);
+    } catch (error) {
+      // Another test file may have been quicker.
+      if (!existsSync(environment)) throw error;
+      rmSync(building, { recursive: true });
+    }
   }
   return join(environment, "bin");
 }
