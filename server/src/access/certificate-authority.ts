@@ -7,6 +7,11 @@ import { encodeNameConstraints } from "./name-constraints.ts";
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3_650;
+/**
+ * The clock of a new machine may be ahead by hours until it is set right. A leaf that is not valid yet is replaced in silence; a
+ * CA that is not would cost every client a login.
+ */
+const CA_DAYS_BEFORE = 365;
 /** Short-lived: a stolen key is worth little, and renewal is exercised often. */
 export const LEAF_DAYS = 30;
 const NAME_CONSTRAINTS = "2.5.29.30";
@@ -28,7 +33,7 @@ export async function createAuthority(hosts: readonly string[], now: Date): Prom
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: "CN=Slipway private CA, O=Slipway",
-    notBefore: new Date(now.getTime() - 3_600_000),
+    notBefore: new Date(now.getTime() - CA_DAYS_BEFORE * DAY_MS),
     notAfter: new Date(now.getTime() + CA_DAYS * DAY_MS),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -71,11 +76,15 @@ export async function issueCertificate(
   return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 
-/** Hosts and end of life of a certificate, to decide whether it still serves. */
-export function readCertificate(pem: string): { readonly hosts: readonly string[]; readonly notAfter: Date } {
+/** Hosts and life of a certificate, to decide whether it still serves. */
+export function readCertificate(pem: string): {
+  readonly hosts: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+} {
   const certificate = new x509.X509Certificate(pem);
   const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
-  return { hosts: names.map((name) => name.value), notAfter: certificate.notAfter };
+  return { hosts: names.map((name) => name.value), notBefore: certificate.notBefore, notAfter: certificate.notAfter };
 }
 
 /** True when the CA may vouch for exactly these hosts. */

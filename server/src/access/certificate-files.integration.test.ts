@@ -96,6 +96,38 @@ test("a leaf is renewed under the same CA when a third of its life is left", asy
   expect(await readFile(files.files.certificateFile, "utf8")).not.toBe(leaf);
 });
 
+test.each([
+  ["a leaf from before the clock was set back is replaced under the same CA", -2, true],
+  ["a CA from before a clock was set forward by years is replaced", 3_640, false],
+  ["a CA that was made when the clock stood in the future is replaced", -400, false],
+])("%s", async (_, days, keepsCa) => {
+  const clock = manualClock();
+  const files = createCertificateFiles({
+    folder: join(folder, `jump-${days}`),
+    hosts,
+    secrets: box,
+    clock,
+    log: silentLog,
+  });
+  await files.ensure();
+  const [ca, leaf] = await Promise.all([
+    readFile(files.files.caFile, "utf8"),
+    readFile(files.files.certificateFile, "utf8"),
+  ]);
+
+  clock.advance(days * 86_400_000);
+
+  expect(await files.ensure()).toBe(true);
+  expect((await readFile(files.files.caFile, "utf8")) === ca).toBe(keepsCa);
+  const next = await readFile(files.files.certificateFile, "utf8");
+  expect(next).not.toBe(leaf);
+  for (const pem of [next, await readFile(files.files.caFile, "utf8")]) {
+    expect(readCertificate(pem).notBefore.getTime()).toBeLessThan(clock.now().getTime());
+    expect(readCertificate(pem).notAfter.getTime()).toBeGreaterThan(clock.now().getTime());
+  }
+  expect(await files.ensure()).toBe(false);
+});
+
 test("other hosts make a new CA", async () => {
   const own = join(folder, "hosts");
   const make = (names: string[]) =>

@@ -14,8 +14,11 @@ import {
   readCertificate,
 } from "./certificate-authority.ts";
 
+const DAY_MS = 86_400_000;
 /** Renewed in place when a third of the life is left: ten days in which something may be wrong. */
-const RENEW_BEFORE_MS = (LEAF_DAYS / 3) * 86_400_000;
+const RENEW_BEFORE_MS = (LEAF_DAYS / 3) * DAY_MS;
+/** No leaf outlives its CA. */
+const RENEW_CA_BEFORE_MS = LEAF_DAYS * DAY_MS;
 
 export interface CertificateFiles {
   /** public: what clients trust */
@@ -29,7 +32,8 @@ export interface CertificateFiles {
 /**
  * The installation's certificates in `DIR/tls`: CA (its key sealed), one leaf that control plane and gateway share, and one
  * for callers of the gateway by name.
- * A change of hosts makes a new CA, because the old one may not vouch for new names.
+ * A change of hosts makes a new CA, because the old one may not vouch for new names. So does its end, ten years on, or at once if it was
+ * made when the clock stood in the past.
  */
 export function createCertificateFiles(deps: {
   readonly folder: string;
@@ -49,16 +53,18 @@ export function createCertificateFiles(deps: {
   async function authority(): Promise<CertificatePair> {
     const certificate = await readFileIfThere(files.caFile);
     const sealedKey = await readFileIfThere(caKeyFile);
-    if (certificate !== undefined && sealedKey !== undefined && authorityCovers(certificate, deps.hosts)) {
+    const known = certificate !== undefined && sealedKey !== undefined;
+    if (known && authorityCovers(certificate, deps.hosts) && lives(certificate, RENEW_CA_BEFORE_MS)) {
       return { certificate, key: deps.secrets.open(sealedKey) };
     }
     const made = await createAuthority(deps.hosts, deps.clock.now());
     await writeFileAtomically(caKeyFile, deps.secrets.seal(made.key), 0o600);
     await writeFileAtomically(files.caFile, made.certificate, 0o644);
     if (certificate !== undefined) {
-      deps.log.warn("new CA: the names this server answers to changed; clients on other machines must log in again", {
-        hosts: deps.hosts,
-      });
+      deps.log.warn(
+        "new CA: the names this server answers to changed, or its time is over; clients on other machines must log in again",
+        { hosts: deps.hosts },
+      );
     }
     return made;
   }
@@ -73,12 +79,17 @@ export function createCertificateFiles(deps: {
   async function serves(file: string, wanted: readonly string[]): Promise<boolean> {
     const pem = await readFileIfThere(file);
     if (pem === undefined) return false;
-    const { hosts, notAfter } = readCertificate(pem);
+    const { hosts } = readCertificate(pem);
     return (
-      hosts.length === wanted.length &&
-      wanted.every((host) => hosts.includes(host)) &&
-      notAfter.getTime() - deps.clock.now().getTime() > RENEW_BEFORE_MS
+      hosts.length === wanted.length && wanted.every((host) => hosts.includes(host)) && lives(pem, RENEW_BEFORE_MS)
     );
+  }
+
+  /** Valid by this machine's clock, which may have been set back, and for longer than `leftMs`. */
+  function lives(pem: string, leftMs: number): boolean {
+    const { notBefore, notAfter } = readCertificate(pem);
+    const now = deps.clock.now().getTime();
+    return notBefore.getTime() <= now && notAfter.getTime() - now > leftMs;
   }
 
   return {

@@ -7,7 +7,8 @@ import { detectIsolation } from "../platform/sandbox.ts";
 import type { Data } from "./data.ts";
 import type { Installation } from "./installation.ts";
 
-const RENEWAL_CHECK_MS = 3_600_000;
+/** Often: a machine that slept, or whose clock was set, may be beyond a certificate's life at once. */
+const RENEWAL_CHECK_MS = 10_000;
 
 export type Entrance = Awaited<ReturnType<typeof prepareEntrance>>;
 
