@@ -22,4 +22,10 @@ export const importTooLarge = (reference: string, neededBytes: number, freeBytes
     message: `${reference} was not imported: ${gigabytes(neededBytes)} are to be fetched, and ${gigabytes(freeBytes)} are free in the data folder. Make room (\`slipway registry gc\` deletes what nothing uses), or move the data folder.`,
   });
 
+export const proofTooLarge = (digest: string, sizeBytes: number, limitBytes: number) =>
+  invalid(
+    "ProofTooLarge",
+    `The document ${digest} has ${sizeBytes} bytes; all that lie beside an image may have ${limitBytes} together. Remove it from the other registry if it is not needed.`,
+  );
+
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;

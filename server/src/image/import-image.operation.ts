@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { defineOperation, need, operationCancelled, type StepContext } from "../operation/index.ts";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { openFileBlobStore } from "../platform/blob-store/file-blob-store.ts";
-import { ifFound } from "../platform/errors.ts";
+import { AppError, ifFound } from "../platform/errors.ts";
 import type { Descriptor, Registry, Repository } from "../registry/index.ts";
 import { imageName, parseImageReference, type RemoteRegistries, referenceTarget } from "../registry/remote/index.ts";
 import type { SecretBox } from "../secret/index.ts";
@@ -104,6 +104,16 @@ export function importImageOperation(deps: ImportImageDependencies) {
     await registry.putImage(repository, tag, await buffer(Readable.from(blobs.read(digest))), mediaType);
   }
 
+  /** A document that this registry does not take is no reason to do without the image. */
+  async function attach(repository: Repository, { descriptor, artifactType }: FetchedProof, { say }: Context) {
+    try {
+      await putStored(repository, undefined, descriptor);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      say(`Warning: a document beside the image (${artifactType}) was left out: ${error.message}`);
+    }
+  }
+
   return defineOperation<ImportImageInput, ImportImageState>({
     kind: IMAGE_IMPORT,
     version: 1,
@@ -185,8 +195,7 @@ export function importImageOperation(deps: ImportImageDependencies) {
           const { name, version } = await imageOf(context);
           const repository: Repository = { workspaceId: context.workspaceId, name };
           await putStored(repository, String(version), need(context.state, "found").manifest);
-          for (const { descriptor } of need(context.state, "fetched"))
-            await putStored(repository, undefined, descriptor);
+          for (const proof of need(context.state, "fetched")) await attach(repository, proof, context);
           return undefined;
         },
       },

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mediaTypes } from "../registry/index.ts";
+import { digestOf } from "../registry/remote/index.ts";
 import { type ScriptedRegistry, serveRegistry } from "../registry/remote/test/scripted-registry.ts";
 import { type ImageTestRoom, openImageTestRoom } from "./image-test-room.ts";
 import {
@@ -110,6 +111,53 @@ describe("an image from a registry elsewhere", () => {
     const { id, modelIds } = await imported(await scriptedImage([second, ...Object.values(plainLayers)]));
     expect(modelIds).toEqual(["words:2"]);
     expect(await room.images.usersOfModel(room.workspace.id, "words:2")).toEqual([`image ${id}`]);
+  });
+
+  it("comes with its documents, without those that are damaged or about something else", async () => {
+    const image = await scriptedImage();
+    const files = new Map<string, Buffer>();
+    const add = (bytes: Buffer) => {
+      files.set(digestOf(bytes), bytes);
+      return { mediaType: "text/plain", digest: digestOf(bytes), size: bytes.length };
+    };
+    const about = (subject: string, part: { digest: string; size: number }, artifactType = "text/notes") =>
+      add(
+        Buffer.from(
+          JSON.stringify({
+            ...{ schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType },
+            config: { ...add(Buffer.from("{}")), mediaType: mediaTypes.empty },
+            layers: [{ ...part, mediaType: "text/plain" }],
+            subject: { mediaType: mediaTypes.manifest, digest: subject, size: image.manifest.length },
+          }),
+        ),
+      );
+    const notes = add(Buffer.from("notes"));
+    const good = about(image.digest, notes);
+    const forged = about(image.digest, notes, "application/vnd.in-toto+json");
+    const others = about(notes.digest, notes);
+    const damaged = about(image.digest, { ...notes, size: 3 }, "text/damaged");
+    const endless = about(image.digest, { ...notes, size: 2 ** 50 }, "text/endless");
+    const manifests = [damaged, others, endless, good, forged].map((one) => ({
+      ...one,
+      mediaType: mediaTypes.manifest,
+    }));
+    const found = await imported(image, (_, response, path) => {
+      if (path === `/v2/team/words/referrers/${image.digest}`) {
+        response.end(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+        return true;
+      }
+      const file = files.get(path.slice(path.lastIndexOf("/") + 1));
+      if (file !== undefined) response.writeHead(200, { "Content-Type": mediaTypes.manifest }).end(file);
+      return file !== undefined;
+    });
+    expect(found.state).toBe("Succeeded");
+    const repository = { workspaceId: room.workspace.id, name: "words" };
+    const beside = await room.registry.referrers(repository, image.digest);
+    expect(beside.map(({ digest }) => digest).sort()).toEqual([forged.digest, good.digest].sort());
+    const log = (await room.operations.log(found.operationId)).map(({ text }) => text);
+    const warnings = log.filter((line) => line.startsWith("Warning: a document beside the image"));
+    expect(warnings).toHaveLength(2);
+    expect((await room.store.findBuilt(room.workspace.id, found.id))?.proofs).toEqual([]);
   });
 
   it("is whole again after another import, when parts of it were lost", async () => {

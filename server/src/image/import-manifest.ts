@@ -46,6 +46,7 @@ export interface ReadManifest {
 
 const Annotations = Type.Optional(Type.Record(Type.String(), Type.String()));
 const Annotated = Type.Object({
+  mediaType: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   annotations: Annotations,
   layers: Type.Array(Type.Object({ annotations: Annotations })),
 });
@@ -67,11 +68,11 @@ export async function readImportedManifest(
   wanted: Platform,
   signal: AbortSignal,
 ): Promise<ReadManifest> {
-  const { bytes, mediaType, manifest } = await manifestFor(repository, name, target, wanted, signal);
+  const { bytes, mediaType: announced, manifest } = await manifestFor(repository, name, target, wanted, signal);
   const configBytes = await repository.document(manifest.config, signal);
   const { platform, diffIds, config } = parseImageConfig(name, configBytes, manifest.layers.length);
   if (!fits(platform, wanted)) throw platformNotOffered(name, wanted, [platform]);
-  const { annotations = {}, kinds } = annotationsIn(name, bytes);
+  const { annotations = {}, kinds, mediaType = announced } = annotationsIn(name, bytes);
   const { [`${BASE}.name`]: reference, [`${BASE}.digest`]: digest } = annotations;
   const described: ImportedManifest = {
     manifest: { mediaType, digest: digestOf(bytes), size: bytes.length },
@@ -116,5 +117,6 @@ function annotationsIn(name: string, bytes: Uint8Array) {
   if (kinds.length < document.layers.length) {
     throw imageForeign(name, `${document.layers.length - kinds.length} of its layers have no annotation ${KIND}`);
   }
-  return { annotations: document.annotations, kinds };
+  // Registries may announce another than the manifest says itself, which counts.
+  return { annotations: document.annotations, kinds, mediaType: document.mediaType ?? undefined };
 }

@@ -5,9 +5,10 @@ import { Value } from "typebox/value";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { AppError } from "../platform/errors.ts";
 import type { Descriptor } from "../registry/index.ts";
-import { manifestInvalid, type RemoteRepository } from "../registry/remote/index.ts";
+import type { RemoteRepository } from "../registry/remote/index.ts";
 import type { ImageProof, ProofType } from "./image.ts";
 import { proofForm } from "./image-proof.ts";
+import { proofTooLarge } from "./import-errors.ts";
 
 /** A document beside an image, whose parts are in the blob store. */
 export interface FetchedProof {
@@ -31,7 +32,7 @@ const ProofManifest = Type.Object({
 });
 
 const MAX_PROOFS = 50;
-/** Bills of materials of large environments have some 10 MB. */
+/** Of all together; bills of materials of large environments have some 10 MB. */
 const MAX_PROOF_BYTES = 256 * 1024 * 1024;
 
 /**
@@ -45,13 +46,7 @@ export async function fetchProofs(
   subject: string,
   { signal, say }: { readonly signal: AbortSignal; say(text: string): void },
 ): Promise<readonly FetchedProof[]> {
-  const fetched: FetchedProof[] = [];
-  const found = await optional(() => repository.referrers(subject, signal), "what lies beside the image");
-  for (const { digest, artifactType } of (found ?? []).slice(0, MAX_PROOFS)) {
-    const proof = await optional(() => fetchProof(digest), `a document beside the image (${artifactType ?? digest})`);
-    if (proof !== undefined) fetched.push(proof);
-  }
-  return fetched;
+  let budget = MAX_PROOF_BYTES;
 
   async function fetchProof(digest: string): Promise<FetchedProof | undefined> {
     const { mediaType, bytes } = await repository.manifest(digest, signal);
@@ -59,9 +54,9 @@ export async function fetchProofs(
     // An index beside an image, or what is about another one.
     if (!Value.Check(ProofManifest, manifest) || manifest.subject.digest !== subject) return undefined;
     const parts = [manifest.config, ...manifest.layers];
-    if (parts.reduce((sum, { size }) => sum + size, 0) > MAX_PROOF_BYTES) {
-      throw manifestInvalid(digest, `its parts have more than ${MAX_PROOF_BYTES} bytes`);
-    }
+    const bytesOfParts = parts.reduce((sum, { size }) => sum + size, 0);
+    if (bytesOfParts > budget) throw proofTooLarge(digest, bytesOfParts, MAX_PROOF_BYTES);
+    budget -= bytesOfParts;
     for (const part of parts) await repository.pull(part, blobs, signal);
     await blobs.put(Readable.from([bytes]), { signal });
     return {
@@ -81,6 +76,14 @@ export async function fetchProofs(
       return undefined;
     }
   }
+
+  const fetched: FetchedProof[] = [];
+  const found = await optional(() => repository.referrers(subject, signal), "what lies beside the image");
+  for (const { digest, artifactType } of (found ?? []).slice(0, MAX_PROOFS)) {
+    const proof = await optional(() => fetchProof(digest), `a document beside the image (${artifactType ?? digest})`);
+    if (proof !== undefined) fetched.push(proof);
+  }
+  return fetched;
 }
 
 const Provenance = Type.Object({
