@@ -160,6 +160,21 @@ describe("warm-up", () => {
     expect(fixedMs).toBeCloseTo(1);
   });
 
+  it("tells a small model that starts on a busy machine, with code that is not compiled yet", async () => {
+    let runs = 0;
+    const { session } = model(
+      "m",
+      costing(() => {
+        runs += 1;
+        const interrupted = runs % 3 !== 0 ? 0.3 : 0;
+        return (runs < 30 ? 0.3 : 0.01) + interrupted;
+      }),
+    );
+    const { singleMs, maxRows } = await warmUp(session, now);
+    expect(singleMs).toBeCloseTo(0.01);
+    expect(maxRows).toBe(64);
+  });
+
   it("allows no more rows than pay, or than a caller may wait for", async () => {
     const upTo = async (costMs: (rows: number) => number) =>
       (await warmUp(model("m", costing(costMs)).session, now)).maxRows;

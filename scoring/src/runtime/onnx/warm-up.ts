@@ -19,11 +19,20 @@ const MAX_ROWS = 64;
 /** Putting requests together must make a row cheaper by this much, all in all and in the last doubling. */
 const WORTH_WHILE = 0.8;
 const WORTH_DOUBLING = 0.95;
-const MEASURED_RUNS = 3;
+/** Short runs take ten times as long until V8 has compiled what is around them, and a busy machine interrupts most of a few. */
+const WARM: Runs = { least: 1, most: 150, ms: 20 };
+const MEASURED: Runs = { least: 3, most: 20, ms: 10 };
 /** A model may differ in the last digits when it computes several rows at once, but not more. */
 const TOLERANCE = 1e-4;
 
 type Now = () => number;
+
+/** So many runs at least, and more up to the most as long as all take no longer than `ms` together. */
+interface Runs {
+  readonly least: number;
+  readonly most: number;
+  readonly ms: number;
+}
 
 /**
  * Runs a model with zeros until it is warm, and finds out whether its requests can be put together: the first dimension of all its
@@ -35,7 +44,7 @@ export async function warmUp(model: ModelSession, now: Now = () => performance.n
   const single = inputsOf(model, 1, () => 0);
   let singleMs: number;
   try {
-    await model.run(single);
+    await measure(model, single, now, WARM);
     singleMs = await measure(model, single, now);
   } catch {
     // Zeros of these shapes need not be input that it understands. Its first request will tell.
@@ -67,16 +76,24 @@ async function measureBatches(model: ModelSession, singleMs: number, now: Now): 
   return { singleMs, maxRows: best.rows, fixedMs };
 }
 
-/** The quickest of some runs: what disturbed the others is not the model's cost. */
-async function measure(model: ModelSession, inputs: readonly Tensor[], now: Now): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < MEASURED_RUNS; run += 1) {
+/** The lower quartile: what disturbed other runs is not the model's cost, nor is what a lucky one saved. */
+async function measure(
+  model: ModelSession,
+  inputs: readonly Tensor[],
+  now: Now,
+  runs: Runs = MEASURED,
+): Promise<number> {
+  const timesMs: number[] = [];
+  let totalMs = 0;
+  while (timesMs.length < runs.least || (totalMs < runs.ms && timesMs.length < runs.most)) {
     const began = now();
     await model.run(inputs);
-    best = Math.min(best, now() - began);
-    if (best > BATCH_RUN_MS) break;
+    const ms = now() - began;
+    timesMs.push(ms);
+    totalMs += ms;
+    if (ms > BATCH_RUN_MS) break;
   }
-  return best;
+  return timesMs.sort((a, b) => a - b)[Math.floor(timesMs.length / 4)] ?? 0;
 }
 
 function hasFreeRows({ schema }: ModelSession): boolean {
