@@ -44,7 +44,7 @@ export function collectBody(
   const onData = (part: Buffer) => {
     if (bytes + part.length > maxBytes) return stop("tooLarge");
     if (!budget.take(part.length)) return stop("noMemory");
-    if (bytes === 0) response.once("close", () => budget.give(bytes));
+    if (bytes === 0) response.on("close", () => budget.give(bytes));
     bytes += part.length;
     parts.push(part);
   };

@@ -16,7 +16,10 @@ export function toNestedLists({ data, dims, type }: Pick<Tensor, "data" | "dims"
       at += 1;
       return element;
     }
-    return Array.from({ length: size }, () => take(depth + 1));
+    // A loop: on the hot path, and several times as fast as Array.from.
+    const list: unknown[] = [];
+    for (let index = 0; index < size; index += 1) list.push(take(depth + 1));
+    return list;
   };
   return take(0);
 }
@@ -46,10 +49,11 @@ export function fromNestedLists(
   let at = 0;
   const fill = (inner: unknown, depth: number, path: number[]) => {
     if (depth < dims.length) {
-      (inner as readonly unknown[]).forEach((one, index) => {
+      const list = inner as readonly unknown[];
+      for (let index = 0; index < list.length; index += 1) {
         path[depth] = index;
-        fill(one, depth + 1, path);
-      });
+        fill(list[index], depth + 1, path);
+      }
       return;
     }
     if (!rules.accepts(inner)) {
