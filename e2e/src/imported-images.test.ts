@@ -61,12 +61,16 @@ describe.skipIf(!hasEngine("docker"))("an image that another installation built 
       await held.reached;
       expect((await client.images.get(imageId)).creationState).toBe("Running");
       expect(await manifestHere("held")).toBeUndefined();
+      const log = () => client.images.buildLog(imageId);
+      await eventually(async () => ((await log()).includes(" is here: ") ? true : undefined));
       await slipway.killControlPlane();
       held.release();
       await eventually(async () => ((await slipway.health()).pid > 0 ? true : undefined));
       await client.operations.wait(operationId);
       expect(await client.images.get(imageId)).toMatchObject({ creationState: "Succeeded", imageDigest: digest });
       expect(await manifestHere("held")).toBe(digest);
+      // What had come was not fetched again.
+      expect(await log()).toMatch(/ 6 of 6 layers are to be fetched[\s\S]* [1-5] of 6 layers are to be fetched/);
     } finally {
       await held.close();
     }

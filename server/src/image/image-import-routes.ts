@@ -41,6 +41,7 @@ export function describeImageImport(publicUrl: string): DescribeOperation {
       resourceLocation: `${workspaceResourceId(workspace).slice(1)}/images/${imageId}`,
       operationLog: buildLogUrl(publicUrl, linkSecret),
       subOperationType: "ImportImage",
+      answerFirstReadAtOnce: true,
     };
   };
 }
