@@ -137,7 +137,7 @@ export async function openImageTestRoom(
     cacheFolder: join(tmpdir(), "slipway-test-node"),
     env: process.env,
   });
-  const engine = createStepEngine({
+  const stepEngine = createStepEngine({
     findEngine: engineFinder({
       address: options.engine ?? "unix:///nonexistent/engine.sock",
       env: {},
@@ -149,7 +149,7 @@ export async function openImageTestRoom(
     log: silentLog,
     ...(options.stepMs !== undefined && { stepMs: options.stepMs }),
   });
-  const steps = createStepLayers({ database, clock, store, registry, blobs, folders, engine });
+  const steps = createStepLayers({ database, clock, store, registry, blobs, folders, engine: stepEngine });
   const build = buildImageOperation({
     ...{ store, registry, blobs, folders, environments, bases, baseCredentials, runtimes, proofs, artifacts, models },
     steps,
@@ -184,7 +184,7 @@ export async function openImageTestRoom(
 
   return {
     ...{ folder, database, blobs, workspace, artifacts, models, registry, environments, folders, store, build, proofs },
-    ...{ operations, runner, images, upload, baseCredentials, bases, pusher, importer, remote },
+    ...{ operations, runner, images, upload, baseCredentials, bases, pusher, importer, remote, stepEngine },
     /** what is to be said of who uses any image */
     users,
 

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,21 +28,22 @@ COPY word.txt /srv/words/
 RUN read word < /srv/words/word.txt || :; \\
     echo "$GREETING $word" > made.txt && \\
     echo "made in $PWD"
-${python("import os, shutil; os.chmod('made.txt', 0o2640); os.chown('made.txt', 1234, 2345); os.link('made.txt', '/a-link'); os.symlink('made.txt', 'link'); shutil.rmtree('/usr/share/doc'); os.remove('/etc/timezone'); os.remove('/var/lib/dpkg/status.d/tzdata')")}
+${python("import os, shutil; os.chmod('made.txt', 0o2640); os.chown('made.txt', 1234, 2345); os.link('made.txt', '/a-link'); os.symlink('made.txt', 'link'); shutil.rmtree('/usr/share/doc'); import sysconfig; place = sysconfig.get_path('purelib'); os.makedirs(place, exist_ok=True); open(place + '/stepped.py', 'w').write('WORD = 1'); os.remove('/etc/timezone'); os.remove('/var/lib/dpkg/status.d/tzdata')")}
 USER slipway
 ${python("import os; open('/tmp/uid', 'w').write(str(os.getuid()))")}
+RUN :
 COPY word.txt /srv/after.txt
 `;
 
 /** Looks around in a container. */
-const LOOK = `import json, os, stat
+const LOOK = `import json, os, stepped
 made = os.lstat("/srv/app/made.txt")
 print(json.dumps({
   "made": open("/srv/app/made.txt").read(), "owner": [made.st_uid, made.st_gid], "mode": oct(made.st_mode), "time": made.st_mtime,
   "links": [os.path.samefile("/a-link", "/srv/app/made.txt"), os.readlink("/srv/app/link")],
   "gone": [os.path.exists(path) for path in ("/etc/timezone", "/usr/share/doc", "/var/lib/dpkg/status.d/tzdata")],
   "there": [os.path.exists(path) for path in ("/srv/after.txt", "/srv/words/word.txt", "/etc/passwd")],
-  "uid": open("/tmp/uid").read(), "engine": [os.path.getsize(path) if os.path.exists(path) else 0 for path in ("/run/.containerenv",)]}))`;
+  "uid": open("/tmp/uid").read(), "package": stepped.WORD}))`;
 
 // Needs root, Docker and Podman, Debian's docker-registry and a Debian mirror.
 let registry: DebianRegistry;
@@ -64,7 +67,11 @@ async function openRoom(options: Parameters<typeof openImageTestRoom>[0]): Promi
   return room;
 }
 
-async function create(room: ImageTestRoom, dockerSteps: string, code = "", targetArchitecture = ownArchitecture()) {
+async function create(
+  room: ImageTestRoom,
+  dockerSteps: string,
+  { code = "", targetArchitecture = ownArchitecture(), baseImage = reference } = {},
+) {
   return room.images.create(room.workspace.id, {
     name: "stepped",
     modelIds: ["words:1"],
@@ -77,14 +84,14 @@ async function create(room: ImageTestRoom, dockerSteps: string, code = "", targe
     targetRuntime: {
       runtimeType: "PythonCustom",
       targetArchitecture,
-      properties: { baseImage: reference, dockerSteps },
+      properties: { baseImage, dockerSteps },
     },
     baseCredentials: registry.credentials,
   });
 }
 
-async function build(room: ImageTestRoom, dockerSteps: string, code = "") {
-  const { id, operationId } = await create(room, dockerSteps, code);
+async function build(room: ImageTestRoom, dockerSteps: string, more: Parameters<typeof create>[2] = {}) {
+  const { id, operationId } = await create(room, dockerSteps, more);
   const image = await room.built(id);
   const log = (await room.operations.log(operationId)).map(({ text }) => text);
   return { image, log };
@@ -126,7 +133,7 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
     await loadImage(client, image.id, blobs, "localhost/looked-at:1", [], { signal: signal(), say() {} });
     const id = await client.createContainer("looking", {
       Image: "localhost/looked-at:1",
-      Entrypoint: ["python3", "-c", LOOK],
+      Entrypoint: ["/opt/env/bin/python", "-c", LOOK],
       User: "0:0",
       HostConfig: { NetworkMode: "none", Ulimits: await ownLimits() },
     });
@@ -148,7 +155,7 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
     expect(log).toContain("  made in /srv/app");
     expect(await look(image)).toEqual({
       ...{ made: "hello world\n", owner: [1234, 2345], mode: "0o102640", time: 0, links: [true, "made.txt"] },
-      ...{ gone: [false, false, false], there: [true, true, true], uid: "65532", engine: [0] },
+      ...{ gone: [false, false, false], there: [true, true, true], uid: "65532", package: 1 },
     });
 
     const { registry, database, folders, proofs, workspace } = room;
@@ -157,6 +164,7 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
     expect(contents.layers.map(({ kind }) => kind)).toEqual([
       ...[
         "base",
+        "steps",
         "steps",
         "steps",
         "steps",
@@ -177,9 +185,9 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
       /^FROM [^\n]+\n# Docker steps of the image:\nENV GREETING=hello\n[\s\S]*RUN read word[\s\S]*\nCOPY runtime\//m,
     );
 
-    const again = await build(room, STEPS, "# another\n");
+    const again = await build(room, STEPS, { code: "# another\n" });
     expect(again.image.error).toBeNull();
-    expect(again.log.filter((line) => line === "  done before, on the same layers")).toHaveLength(3);
+    expect(again.log.filter((line) => line === "  done before, on the same layers")).toHaveLength(4);
     expect(again.log).not.toContain("  made in /srv/app");
     const changed = await build(room, STEPS.replace("'/tmp/uid'", "'/tmp/other'"));
     expect(changed.log.filter((line) => line === "  done before, on the same layers")).toHaveLength(2);
@@ -199,7 +207,6 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
   });
 
   test.each([
-    ["RUN no-such-program", "RunStepFailed", /exit code 127/],
     ['RUN ["/no/such/program"]', "RunStepNotStarted", /line 1: RUN "\[.*no such file/],
     [
       python("import os; os.makedirs('/opt/slipway/bin'); open('/opt/slipway/bin/node', 'w')"),
@@ -217,11 +224,51 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
     expect(await leftBehind()).toEqual([]);
   });
 
-  test("that are cancelled end at once, and nothing stays", async () => {
-    const step = python("import time; print('begun', flush=True); time.sleep(3600)");
-    const { id, operationId } = await create(room, step);
+  test("for another processor, or without a base, are refused", async () => {
+    const targetArchitecture = ownArchitecture() === "amd64" ? "arm64" : "amd64";
+    await expect(create(room, "RUN :", { targetArchitecture })).rejects.toMatchObject({
+      code: "RunStepNeedsEngine",
+      message: expect.stringContaining(`the image is for ${targetArchitecture}`),
+    });
+    const { image } = await build(room, "RUN :", { baseImage: `${registry.host}/team/nothing:1` });
+    expect(image.error).toMatchObject({ code: "RunStepNeedsBase", message: expect.stringContaining("team/nothing") });
+  });
+
+  test("that take too long are stopped", async () => {
+    const hasty = await openRoom({ engine: engine.address, stepMs: 5_000 });
+    try {
+      const { image } = await build(hasty, python("import time; time.sleep(3600)"));
+      expect(image.error).toMatchObject({ code: "RunStepTooLong", message: expect.stringContaining("line 1") });
+      expect(await leftBehind()).toEqual([]);
+    } finally {
+      await hasty.close();
+    }
+  });
+
+  /** Waits until the step is under way. */
+  async function beginLongStep() {
+    const { id, operationId } = await create(room, python("import time; print('begun', flush=True); time.sleep(3600)"));
     const printed = async () => (await room.operations.log(operationId)).some(({ text }) => text === "  begun");
     await expect.poll(printed, { timeout: 120_000 }).toBe(true);
+    return { id, operationId };
+  }
+
+  test("that lose their engine fail, and the next start removes what they have left", async () => {
+    const { id } = await beginLongStep();
+    await engine.kill();
+    try {
+      expect((await room.built(id)).error?.code).toMatch(/^Engine/);
+    } finally {
+      await engine.start();
+    }
+    expect(await leftBehind()).not.toEqual([]);
+    await room.stepEngine.tidy();
+    expect(await leftBehind()).toEqual([]);
+    expect(await readdir(join(room.folder, "docker-steps"))).toEqual([]);
+  });
+
+  test("that are cancelled end at once, and nothing stays", async () => {
+    const { id, operationId } = await beginLongStep();
     await room.runner.cancel(operationId);
     expect((await room.built(id)).state).toBe("Cancelled");
     await expect.poll(leftBehind, { timeout: 60_000 }).toEqual([]);

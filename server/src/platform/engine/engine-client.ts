@@ -14,7 +14,7 @@ import {
   type ListedContainer,
 } from "./engine-answers.ts";
 import { engineFailed, engineRefused, engineTooOld } from "./engine-errors.ts";
-import { callEngine, type EngineCall, readText } from "./engine-http.ts";
+import { callEngine, type EngineCall, readChunks, readText } from "./engine-http.ts";
 import { imageLoading } from "./image-loading.ts";
 
 /** The calls of the Docker Engine API that are needed here. What is not there is `undefined` or success, never an error. */
@@ -173,7 +173,7 @@ export function createEngineClient(socketPath: string): EngineClient {
     async *followOutput(id, patience) {
       const path = `/containers/${id}/logs?follow=true&stdout=true&stderr=true`;
       const { body } = await call({ method: "GET", path, ...patience });
-      yield* outputParts(body);
+      yield* outputParts(readChunks(body, "to tell the output of a container", patience.signal));
     },
     async waitContainer(id, patience) {
       const { body } = await call({ method: "POST", path: `/containers/${id}/wait`, ...patience });
@@ -189,7 +189,7 @@ export function createEngineClient(socketPath: string): EngineClient {
         path: `/images/${encodeURIComponent(reference)}/get`,
         ...patience,
       });
-      yield* body;
+      yield* readChunks(body, "to save an image", patience.signal);
     },
     async images(labels) {
       const path = `/images/json?all=true&filters=${labelFilter(labels)}`;
@@ -204,7 +204,8 @@ export function createEngineClient(socketPath: string): EngineClient {
 
 function labelFilter(labels: Readonly<Record<string, string>>): string {
   const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  return encodeURIComponent(JSON.stringify({ label }));
+  // Podman wants no empty list.
+  return encodeURIComponent(JSON.stringify(label.length === 0 ? {} : { label }));
 }
 
 /** The preferred one, moved into what the engine knows. @throws {AppError} EngineTooOld */

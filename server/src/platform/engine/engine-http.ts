@@ -77,6 +77,16 @@ async function send(archive: AsyncIterable<Uint8Array>, asked: ReturnType<typeof
   });
 }
 
+/** A long answer as it comes. @throws {AppError} EngineFailed when it breaks off */
+export async function* readChunks(body: IncomingMessage, call: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw engineFailed(call, error);
+  }
+}
+
 export async function readText(body: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
