@@ -56,7 +56,10 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-export async function startInstallation(upArguments: readonly string[] = []): Promise<Installation> {
+export async function startInstallation(
+  upArguments: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Installation> {
   const dataFolder = await mkdtemp(join(tmpdir(), "slipway-e2e-"));
   const [port, gatewayPort] = await Promise.all([freePort(), freePort()]);
   const url = `https://localhost:${port}`;
@@ -76,7 +79,11 @@ export async function startInstallation(upArguments: readonly string[] = []): Pr
       String(gatewayPort),
       ...args,
     ];
-    const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(process.execPath, command, {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     up = child;
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not ready: ${output}`)), READY_DEADLINE_MS);

@@ -96,6 +96,17 @@ test("the same token is handed out while it is fresh, a new one when half its li
   expect(await identityToken()).not.toBe(first);
 });
 
+test("when the clock is set back, tokens stay good for a day of it; after that there are new ones", async () => {
+  const first = await identityToken();
+  clock.advance(-20 * 3_600_000);
+  expect((await guarded(first)).statusCode).toBe(200);
+  clock.advance(-30 * 3_600_000);
+  expect((await guarded(first)).json().error.message).toMatch(/clock of this server was set back/);
+  const next = await identityToken();
+  expect(next).not.toBe(first);
+  expect((await guarded(next)).statusCode).toBe(200);
+});
+
 test("a service principal signs in with its secret until it is revoked; its tokens end with it", async () => {
   const { clientId, clientSecret } = await principals.create("ci");
   const signIn = (secret: string, grant = "client_credentials") =>

@@ -17,6 +17,8 @@ const ISSUER = "slipway";
 /** The genuine client asks before every call (wire contract 2.2), so the same token is handed out while it is fresh. */
 const TOKEN_SECONDS = 24 * 3_600;
 const FRESH_SECONDS = TOKEN_SECONDS / 2;
+/** A token outlasts a clock that is set back by less: clocks are corrected, and callers keep their tokens. */
+const BACKDATED_SECONDS = 24 * 3_600;
 
 export interface IssuedToken {
   readonly token: string;
@@ -59,14 +61,15 @@ export async function createTokenIssuer(privateKeyPem: string, tenantId: string,
     lifetime: number,
     claims: Record<string, unknown>,
   ): Promise<IssuedToken> {
-    const notBefore = seconds();
-    const expiresOn = notBefore + lifetime;
+    const now = seconds();
+    const notBefore = now - BACKDATED_SECONDS;
+    const expiresOn = now + lifetime;
     const token = await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: ALGORITHM, typ: "JWT" })
       .setIssuer(ISSUER)
       .setSubject(subject)
       .setAudience(audience)
-      .setIssuedAt(notBefore)
+      .setIssuedAt(now)
       .setNotBefore(notBefore)
       .setExpirationTime(expiresOn)
       .sign(privateKey);
@@ -79,7 +82,8 @@ export async function createTokenIssuer(privateKeyPem: string, tenantId: string,
     async issue(principal, audience) {
       const key = JSON.stringify([principal.id, audience]);
       const cached = fresh.get(key);
-      if (cached !== undefined && cached.expiresOn - seconds() > FRESH_SECONDS) return cached;
+      const now = seconds();
+      if (cached !== undefined && cached.notBefore <= now && cached.expiresOn - now > FRESH_SECONDS) return cached;
       // The audience is the caller's text: without a bound it would be a way to fill the memory.
       if (fresh.size > 1_000) fresh.clear();
       const issued = await sign(principal.id, audience, TOKEN_SECONDS, {
@@ -103,6 +107,8 @@ export async function createTokenIssuer(privateKeyPem: string, tenantId: string,
         return { id: payload.sub ?? "", name: String(payload.upn ?? payload.sub) };
       } catch (error) {
         if (error instanceof joseErrors.JWTExpired) throw tokenInvalid("it has expired");
+        if (error instanceof joseErrors.JWTClaimValidationFailed && error.claim === "nbf")
+          throw tokenInvalid("the clock of this server was set back since it was issued");
         if (error instanceof joseErrors.JOSEError)
           throw tokenInvalid("it was not issued by this server, or it is damaged");
         throw error;
