@@ -2,6 +2,7 @@ import { access, readdir, readFile, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ownArchitecture } from "../platform/architecture.ts";
 import { mediaTypes } from "../registry/index.ts";
 import { digestOf } from "../registry/remote/index.ts";
 import { type ScriptedRegistry, serveRegistry } from "../registry/remote/test/scripted-registry.ts";
@@ -16,7 +17,7 @@ import {
 
 type Answer = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
 
-const foreignArchitecture = process.arch === "arm64" ? "amd64" : "arm64";
+const foreignArchitecture = ownArchitecture() === "arm64" ? "amd64" : "arm64";
 
 describe("an image from a registry elsewhere", () => {
   let room: ImageTestRoom;
@@ -96,6 +97,26 @@ describe("an image from a registry elsewhere", () => {
     const [config] = [...image.blobs.keys()].filter((digest) => !image.layers.includes(digest));
     const blobs = registry.requests.slice(before).filter((line) => line.includes("/blobs/"));
     expect(blobs).toEqual([`GET /v2/team/words/blobs/${config}`]);
+  });
+
+  it("is the one for this machine, or the one that is asked for, of an image for several", async () => {
+    const own = await scriptedImage();
+    const other = await scriptedImage(undefined, { architecture: foreignArchitecture });
+    const manifests = [other, own].map(({ digest, manifest }, index) => ({
+      ...{ mediaType: mediaTypes.manifest, digest, size: manifest.length },
+      platform: { os: "linux", architecture: index === 0 ? foreignArchitecture : ownArchitecture() },
+    }));
+    const list = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
+    const registry = await serve({ ...own, blobs: new Map([...own.blobs, ...other.blobs]) }, (_, response, path) => {
+      if (path.endsWith("/manifests/1")) response.writeHead(200, { "Content-Type": mediaTypes.index }).end(list);
+      else if (path.endsWith(other.digest) && path.includes("/manifests/")) response.end(other.manifest);
+      else return false;
+      return true;
+    });
+    expect(await room.built((await start(registry)).id)).toMatchObject({ error: null, digest: own.digest });
+    const { id } = await start(registry, { architecture: foreignArchitecture });
+    expect(await room.built(id)).toMatchObject({ id: "words:2", error: null, digest: other.digest });
+    expect((await room.images.bundle(room.workspace.id, id)).architecture).toBe(foreignArchitecture);
   });
 
   it("uses a model of this workspace only if its files are the same", async () => {
