@@ -148,7 +148,7 @@ export const imageNotWhole = (imageId: string, digest: string) =>
   new AppError({
     code: "ImageNotWhole",
     kind: "conflict",
-    message: `The image ${imageId} is not whole in the registry any more: ${digest} is missing. Create the image again.`,
+    message: `The image ${imageId} is not whole in the registry any more: ${digest} is missing. Create the image again, or import it again if it came from another registry.`,
   });
 
 export const onnxRuntimeNotInstalled = () =>
