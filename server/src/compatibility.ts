@@ -55,7 +55,7 @@ export const compatibility: readonly CompatibilityEntry[] = [
   {
     calls: "base_image, base_image_registry, base_dockerfile, docker_file",
     state: "works",
-    note: "from any registry, with its login. Docker steps: FROM, ENV, LABEL, WORKDIR, USER, EXPOSE, and COPY of uploaded dependencies; RUN is refused with the line. Services that run as processes take ENV of them. The client's own default base stands for none.",
+    note: "from any registry, with its login. Docker steps: FROM, ENV, LABEL, WORKDIR, USER, EXPOSE, COPY of uploaded dependencies, and RUN where Docker or Podman is on the machine (else it is refused with the line). Services that run as processes take ENV of them. The client's own default base stands for none.",
   },
   {
     calls: "enable_gpu",

@@ -37,7 +37,7 @@ export const Config = Type.Object(
     containerNetwork: Type.Union([Type.Literal("bridge"), Type.Literal("none")], {
       default: "bridge",
       description:
-        "Network of services that run in containers: the engine's bridge, by which score.py may call out, or none.",
+        "Network of services that run in containers, and of RUN steps of images: the engine's bridge, by which they may call out, or none.",
     }),
     strictPython: Type.Boolean({
       default: false,

@@ -57,11 +57,11 @@ export function upCommand(): Command {
     .addOption(
       new Option(
         "--container-engine <address>",
-        "Docker or Podman, unix:///PATH (default: DOCKER_HOST, CONTAINER_HOST, the usual sockets)",
+        "Docker or Podman, for containers and for RUN steps of images; unix:///PATH (default: DOCKER_HOST, CONTAINER_HOST, the usual sockets)",
       ).env("SLIPWAY_CONTAINER_ENGINE"),
     )
     .addOption(
-      new Option("--container-network <network>", "network of services that run in containers")
+      new Option("--container-network <network>", "network of services in containers, and of RUN steps")
         .choices(["bridge", "none"])
         .default("bridge"),
     )

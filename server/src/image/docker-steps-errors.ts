@@ -13,7 +13,7 @@ export const dockerStepUnsupported = (line: number, step: string, reason: string
   new AppError({
     code: "DockerStepUnsupported",
     kind: "invalid",
-    message: `Docker steps, line ${line}: ${shown(step)} is not possible, because ${reason}. FROM, ENV, LABEL, WORKDIR, USER, EXPOSE and COPY are; for everything else build a base image and name it as base_image.`,
+    message: `Docker steps, line ${line}: ${shown(step)} is not possible, because ${reason}. FROM, ENV, LABEL, WORKDIR, USER, EXPOSE, COPY and RUN are; for everything else build a base image and name it as base_image.`,
   });
 
 const named = (line: number, command: string) => `Docker steps, line ${line}: RUN ${shown(command)}`;
