@@ -20,8 +20,9 @@ const MAX_ROWS = 64;
 const WORTH_WHILE = 0.8;
 const WORTH_DOUBLING = 0.95;
 /** Short runs take ten times as long until V8 has compiled what is around them, and a busy machine interrupts most of a few. */
-const WARM: Runs = { least: 1, most: 150, ms: 20 };
+const WARM: Runs = { least: 1, most: 200, ms: 50 };
 const MEASURED: Runs = { least: 3, most: 20, ms: 10 };
+const SHORT_RUN_MS = 1;
 /** A model may differ in the last digits when it computes several rows at once, but not more. */
 const TOLERANCE = 1e-4;
 
@@ -68,8 +69,10 @@ async function measureBatches(model: ModelSession, singleMs: number, now: Now): 
       inputsOf(model, rows, () => 0),
       now,
     );
-    if (ms > BATCH_RUN_MS || ms / rows > (best.ms / best.rows) * WORTH_DOUBLING) break;
-    best = { rows, ms };
+    if (ms > BATCH_RUN_MS) break;
+    if (ms / rows <= (best.ms / best.rows) * WORTH_DOUBLING) best = { rows, ms };
+    // What seems not to pay with a short run may be a disturbance; with a long one, more of them would hold up the start.
+    else if (ms > SHORT_RUN_MS) break;
   }
   if (best.ms / best.rows > singleMs * WORTH_WHILE) return { singleMs, maxRows: 1, fixedMs: 0 };
   const fixedMs = (best.rows * singleMs - best.ms) / (best.rows - 1);
