@@ -28,18 +28,19 @@ const STEP_MS = 30 * 60_000;
 export function createStepEngine(options: StepEngineOptions) {
   const { findEngine, folder, log } = options;
 
+  async function describeEngine() {
+    const engine = await findEngine();
+    return { engine, architecture: ociArchitecture(await engine.info()) };
+  }
+
   /** @throws {AppError} RunStepNeedsEngine when nobody here can do the step */
   async function engineFor(step: Pick<RunStep, "line" | "text">, architecture: string): Promise<EngineClient> {
     const needsEngine = (reason: string) => runStepNeedsEngine(step.line, step.text, reason);
-    try {
-      const engine = await findEngine();
-      const own = ociArchitecture(await engine.info());
-      if (own === architecture) return engine;
-      throw needsEngine(`The one of this machine runs ${own}, and the image is for ${architecture}.`);
-    } catch (error) {
-      if (error instanceof AppError && error.kind !== "invalid") throw needsEngine(error.message);
-      throw error;
-    }
+    const found = await describeEngine().catch((error: unknown) => {
+      throw error instanceof AppError ? needsEngine(error.message) : error;
+    });
+    if (found.architecture === architecture) return found.engine;
+    throw needsEngine(`The one of this machine runs ${found.architecture}, and the image is for ${architecture}.`);
   }
 
   async function close(engine: EngineClient, session: string): Promise<void> {
