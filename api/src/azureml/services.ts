@@ -33,6 +33,7 @@ export const EnvironmentImageRequest = Type.Object({
           baseImage: optional(Type.String({ maxLength: 400 })),
           baseDockerfile: optional(Type.String()),
           baseImageRegistry: optional(Type.Record(Type.String(), Type.Unknown())),
+          platform: optional(Type.Object({ architecture: optional(Type.String({ maxLength: 50 })) })),
         }),
       ),
     }),

@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { EnvironmentService, ImportedEnvironments } from "../environment/index.ts";
 import { isTerminal, type OperationRunner, type OperationStore } from "../operation/index.ts";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import type { Clock } from "../platform/clock.ts";
 import { newSecret, newUuid } from "../platform/ids.ts";
@@ -207,7 +208,11 @@ function newImage(workspaceId: string, request: ImageRequest, clock: Clock): New
     modelIds: [...new Set(request.modelIds)],
     driverProgram: request.driverProgram ?? null,
     assets: request.assets,
-    targetRuntime: request.targetRuntime ?? { runtimeType: "Python", targetArchitecture: "amd64", properties: {} },
+    targetRuntime: request.targetRuntime ?? {
+      runtimeType: "Python",
+      targetArchitecture: ownArchitecture(),
+      properties: {},
+    },
     condaFile: request.condaFile ?? null,
     environmentVariables: request.environmentVariables ?? {},
     operationId: newUuid(),

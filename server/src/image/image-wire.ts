@@ -1,4 +1,5 @@
 import type { CreateImageRequest, WireImage } from "@slipway/api";
+import { ownArchitecture } from "../platform/architecture.ts";
 import { readBase } from "./base-wire.ts";
 import type { Image, ImageRequest } from "./image.ts";
 
@@ -80,7 +81,7 @@ export function toImageRequest(body: CreateImageRequest): ImageRequest {
     })),
     targetRuntime: {
       runtimeType: targetRuntime?.runtimeType ?? "Python",
-      targetArchitecture: targetRuntime?.targetArchitecture ?? "amd64",
+      targetArchitecture: targetRuntime?.targetArchitecture ?? ownArchitecture(),
       properties: {
         ...properties,
         ...(reference !== undefined && { baseImage: reference }),

@@ -1,6 +1,7 @@
 import type { AutoScaler, CreateServiceBody, EnvironmentImageRequest } from "@slipway/api";
 import { stringify } from "yaml";
 import { readBase } from "../image/index.ts";
+import { ownArchitecture } from "../platform/architecture.ts";
 import type { Scaling } from "./service.ts";
 import type { RequestedCertificate } from "./service-certificate.ts";
 import { GIB } from "./service-defaults.ts";
@@ -95,7 +96,7 @@ export function withoutPassword(request: EnvironmentImageRequest): EnvironmentIm
 /** The image that an `environmentImageRequest` asks for (wire contract, section 13.1). */
 export function imageRequest(request: EnvironmentImageRequest): NonNullable<RequestedSettings["imageRequest"]> {
   const { environment, driverProgram, assets, modelIds } = request;
-  const { baseImage, baseDockerfile, baseImageRegistry } = environment?.docker ?? {};
+  const { baseImage, baseDockerfile, baseImageRegistry, platform } = environment?.docker ?? {};
   const { reference, credentials } = readBase({
     image: baseImage,
     registry: {
@@ -116,10 +117,10 @@ export function imageRequest(request: EnvironmentImageRequest): NonNullable<Requ
       unpack: unpack ?? false,
     })),
     ...(conda ? { condaFile: stringify(conda) } : {}),
-    ...((reference !== undefined || baseDockerfile) && {
+    ...((reference !== undefined || baseDockerfile || platform?.architecture) && {
       targetRuntime: {
         runtimeType: "Python",
-        targetArchitecture: "amd64",
+        targetArchitecture: platform?.architecture ?? ownArchitecture(),
         properties: {
           ...(reference !== undefined && { baseImage: reference }),
           ...(baseDockerfile && { dockerSteps: baseDockerfile }),
