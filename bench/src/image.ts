@@ -1,12 +1,11 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, open, readdir, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type Installation, repository } from "../../e2e/src/harness/installation.ts";
 import type { Benchmark, Context } from "./benchmark.ts";
+import { pushBase } from "./measure/base-image.ts";
 import { peakMemoryMiB, resetPeakMemory } from "./measure/process-memory.ts";
-import { pythonPrograms, SCIKIT_LEARN } from "./measure/python-environment.ts";
+import { SCIKIT_LEARN } from "./measure/python-environment.ts";
 import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { startSlipway } from "./measure/started-slipway.ts";
 import { timeProgram } from "./measure/timed-program.ts";
@@ -14,20 +13,13 @@ import { timeProgram } from "./measure/timed-program.ts";
 const MIB = 1024 * 1024;
 const AZUREML = ["azureml-defaults"];
 
-interface Layer {
-  readonly kind: string;
-  readonly sizeBytes: number;
-}
-
 export const image: Benchmark = {
   name: "image",
-  compares:
-    "Building images: a new environment, a new script, a new model; where their bytes are; and the memory that a large model takes.",
+  compares: "Building images: a new environment, a new script, a new model, and the memory that a large model takes.",
   help: `Times \`slipway image create\`; "build" is from the first to the last line of the build log, "command" has Node's start and the upload of the
 script as well. Each round has a new data folder; downloaded packages and bytecode are in the user's cache folder, as after a first build.
-Models are registered before. The base is made of Debian packages by scripts/make-base-image.ts. "pip" in the facts is what pip leaves in
-site-packages for the same requirements, bytecode included, as \`RUN pip install\` in a Dockerfile on the same base would. The peak memory is
-the control plane's (VmHWM) while it builds an image with a sparse model of 4 GiB.
+Models are registered before. The base is made of Debian packages by scripts/make-base-image.ts. The peak memory is the control plane's
+(VmHWM) while it builds an image with a sparse model of 4 GiB, after all the builds before.
 
 2 rounds, about 4 minutes and 10 GiB in the temporary folder. --quick: 1 round without azureml-defaults, with 64 MiB, about a minute.`,
   metrics: [
@@ -50,7 +42,6 @@ the control plane's (VmHWM) while it builds an image with a sparse model of 4 Gi
         name: "scikit-learn, packages downloaded before",
         values: await project.build("sklearn", "small", SCIKIT_LEARN),
       };
-      facts["scikit-learn image"] = await project.sizes("sklearn");
       await project.writeScript("second");
       yield { name: "score.py changed", values: await project.build("sklearn", "small", SCIKIT_LEARN) };
       yield { name: "new model, environment known", values: await project.build("sklearn", "other", SCIKIT_LEARN) };
@@ -59,7 +50,6 @@ the control plane's (VmHWM) while it builds an image with a sparse model of 4 Gi
           name: "azureml-defaults, packages downloaded before",
           values: await project.build("azureml", "small", AZUREML),
         };
-        facts["azureml-defaults image"] = await project.sizes("azureml");
       }
       await project.register("large", largeMiB, "sparse");
       const { pid } = await slipway.health();
@@ -68,16 +58,9 @@ the control plane's (VmHWM) while it builds an image with a sparse model of 4 Gi
       yield { name: "large model", values: { ...values, "control plane MiB": await peakMemoryMiB(pid) } };
       await slipway.dispose();
     });
-    facts["scikit-learn by pip"] = `${await sitePackagesMiB(SCIKIT_LEARN)} MiB`;
-    if (!context.quick) facts["azureml-defaults by pip"] = `${await sitePackagesMiB(AZUREML)} MiB`;
     return { lines, facts };
   },
 };
-
-async function pushBase(slipway: Installation): Promise<void> {
-  const program = [process.execPath, "--conditions=slipway-source", join(repository, "scripts/make-base-image.ts")];
-  await timeProgram([...program, "--data", slipway.dataFolder]);
-}
 
 async function projectOf(context: Context, slipway: Installation) {
   const folder = await mkdtemp(join(context.folder, "image-"));
@@ -118,38 +101,10 @@ async function projectOf(context: Context, slipway: Installation) {
       const { total } = await timeProgram([...program, ...command], { env: { SLIPWAY_DATA: slipway.dataFolder } });
       return { "build s": await buildSeconds(name), "command s": total };
     },
-
-    /** Where the bytes are. */
-    async sizes(name: string): Promise<string> {
-      const { contents } = (await ask(["image", "show", name])) as {
-        readonly contents: { readonly layers: readonly Layer[] };
-      };
-      return contents.layers
-        .map(({ kind, sizeBytes }) => `${kind} ${(sizeBytes / MIB).toFixed(1)}`)
-        .join(", ")
-        .concat(" MiB");
-    },
   };
 }
 
 async function writeRandom(path: string, sizeMiB: number): Promise<void> {
   await using file = await open(path, "w");
   for (let piece = 0; piece < sizeMiB; piece += 1) await file.write(randomBytes(MIB));
-}
-
-/** Without pip itself, which an image has only if its base does. */
-async function sitePackagesMiB(packages: readonly string[]): Promise<number> {
-  const programs = await pythonPrograms(packages);
-  await promisify(execFile)(join(programs, "python"), ["-m", "compileall", "-q", join(programs, "..", "lib")]).catch(
-    () => {
-      // Some files of test suites are no Python; pip leaves those as they are, too.
-    },
-  );
-  const lib = join(programs, "..", "lib");
-  const files = await readdir(lib, { recursive: true, withFileTypes: true });
-  const own = files.filter(
-    (file) => file.isFile() && !/site-packages\/(pip|setuptools|_distutils_hack)(-|\/|$)/.test(file.parentPath),
-  );
-  const sizes = await Promise.all(own.map(async (file) => (await stat(join(file.parentPath, file.name))).size));
-  return Math.round(sizes.reduce((sum, size) => sum + size, 0) / MIB);
 }

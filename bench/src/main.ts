@@ -7,6 +7,7 @@ import { bodies } from "./bodies.ts";
 import { cycles } from "./cycles.ts";
 import { gateway } from "./gateway.ts";
 import { image } from "./image.ts";
+import { imageSize } from "./image-size.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { resultOf, writeResult } from "./measure/results.ts";
 import { plainTable, tableRows } from "./measure/table.ts";
@@ -29,6 +30,7 @@ const benchmarks: readonly Benchmark[] = [
   updates,
   upload,
   image,
+  imageSize,
   registry,
   scoring,
   scoringTwoCores,
