@@ -51,6 +51,7 @@ it("goes to sleep when nobody has asked for long enough, and only if it may", ()
 it("leaves what sleeps to its next request, unless it must not sleep any more", () => {
   expect(wantedReplicas({ ...scaling, minReplicas: 0 }, busy(5), 0, 1)).toBe(0);
   expect(wantedReplicas({ ...scaling, minReplicas: 2 }, busy(), 0, 1)).toBe(2);
+  expect(wantedReplicas({ ...scaling, minReplicas: 1, maxReplicas: 3 }, busy(5), 0, 1)).toBe(3);
 });
 
 it("comes back into its limits when they are changed", () => {

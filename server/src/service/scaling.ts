@@ -21,7 +21,7 @@ export function wantedReplicas(scaling: Scaling, load: Load, current: number, pl
   const clamp = (replicas: number) => Math.min(maxReplicas, Math.max(floor, replicas));
   const needed = (requests: number) => clamp(Math.ceil(requests / (places * (targetUtilization / 100))));
   // Asleep, it is woken by its next request, not from here.
-  if (current === 0) return minReplicas;
+  if (current === 0 && minReplicas === 0) return 0;
   if (minReplicas === 0 && load.idleMs >= idleSeconds * 1000) return 0;
   const smoothed = movingAverages(load.averages, scaling.refreshPeriodSeconds);
   const now = needed(smoothed.at(-1) ?? 0);
