@@ -1,6 +1,7 @@
 // Reference pages that would otherwise drift: settings, error codes, command line. `--check` fails when a committed page is old.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { imageNames, modelNames, serviceNames } from "../api/src/names.ts";
 import { compatibility } from "../server/src/compatibility.ts";
 import { Config } from "../server/src/config.ts";
 import { cliPage } from "./reference/cli-page.ts";
@@ -67,10 +68,13 @@ function errorEntries(): CatalogueEntry[] {
     });
 }
 
+const nameRules = { imageNames, modelNames, serviceNames };
+
 function readable(source: string): string {
   return source
     .replace(/^[^`"]*/, "")
     .slice(1, -1)
+    .replaceAll(/\$\{(\w+Names)\.words\}/g, (_, rule: keyof typeof nameRules) => nameRules[rule].words)
     .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…")
     .replaceAll("\\`", "`")
     .replaceAll('\\"', '"')

@@ -10,6 +10,7 @@ export * from "./frames.ts";
 export * from "./gateway-config.ts";
 export * from "./id-map.ts";
 export * from "./image-description.ts";
+export * from "./names.ts";
 export * from "./node-options.ts";
 export * from "./process-metrics.ts";
 export * from "./prometheus-text.ts";

@@ -1,4 +1,11 @@
-import { createClient, type Fetch, type SlipwayClient, SlipwayError, type WorkspaceName } from "@slipway/client";
+import {
+  createClient,
+  type Fetch,
+  type SlipwayClient,
+  SlipwayError,
+  type WorkspaceName,
+  whyUnreachable,
+} from "@slipway/client";
 import type { Agent } from "undici";
 import type { Connection } from "./connection.ts";
 
@@ -73,7 +80,7 @@ async function requestToken(fetch: Fetch, server: string, tokenUrl: string, form
   } catch (error) {
     throw new SlipwayError({
       code: "ServerUnreachable",
-      message: `No answer from ${server}. Is \`slipway up\` running there?`,
+      message: `No answer from ${server}: ${whyUnreachable(error)}`,
       cause: error,
     });
   }

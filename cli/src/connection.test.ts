@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { dataFolder, findConnection, loginFile } from "./connection.ts";
 
+const PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+
 let folder: string;
 /** a home of its own, so that nothing of the user's is found */
 let env: Record<string, string>;
@@ -17,7 +19,7 @@ afterEach(() => rm(folder, { recursive: true }));
 async function serverIn(name: string): Promise<string> {
   const data = join(folder, name);
   await mkdir(data);
-  await writeFile(join(data, "ca.pem"), "PEM");
+  await writeFile(join(data, "ca.pem"), PEM);
   const client = { url: `https://${name}:1`, caFile: join(data, "ca.pem"), tokenUrl: `https://${name}:1/msi/s/token` };
   await writeFile(join(data, "client.json"), JSON.stringify(client));
   return data;
@@ -32,7 +34,7 @@ test("reads what the server left in its data folder", async () => {
   const data = await serverIn("one");
   expect(await findConnection({ data }, env)).toEqual({
     url: "https://one:1",
-    ca: "PEM",
+    ca: PEM,
     caFile: join(data, "ca.pem"),
     credential: { tokenUrl: "https://one:1/msi/s/token" },
   });
@@ -40,12 +42,12 @@ test("reads what the server left in its data folder", async () => {
 
 test("a folder that is named wins over the environment, and both over a saved login", async () => {
   const [one, two] = [await serverIn("one"), await serverIn("two")];
-  await logIn({ url: "https://three:1", ca: "PEM", clientId: "i", clientSecret: "s" });
+  await logIn({ url: "https://three:1", ca: PEM, clientId: "i", clientSecret: "s" });
   expect((await findConnection({ data: one }, { ...env, SLIPWAY_DATA: two })).url).toBe("https://one:1");
   expect((await findConnection({}, { ...env, SLIPWAY_DATA: two })).url).toBe("https://two:1");
   expect(await findConnection({}, env)).toMatchObject({
     url: "https://three:1",
-    ca: "PEM",
+    ca: PEM,
     credential: { clientId: "i", clientSecret: "s" },
   });
 });

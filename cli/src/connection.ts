@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { CliError } from "./cli-error.ts";
+import { reasonOf } from "./files/file-error.ts";
 
 /** How commands are told where the server is. */
 export interface ConnectionOptions {
@@ -102,16 +103,19 @@ async function savedLogin(file: string): Promise<Connection | undefined> {
 }
 
 async function readCa(file: string): Promise<string> {
+  let pem: string;
   try {
-    return await readFile(file, "utf8");
+    pem = await readFile(file, "utf8");
   } catch (error) {
     throw new CliError(
       "CaNotReadable",
       "unreachable",
-      `The certificate authority ${file} cannot be read: ${(error as Error).message}.`,
+      `The certificate authority ${file} cannot be read: ${reasonOf(error)}.`,
       error,
     );
   }
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new CliError("CaNotReadable", "unreachable", `${file} holds no certificate in PEM form.`);
 }
 
 /** Undefined if there is no such file. */
@@ -121,12 +125,7 @@ async function readJsonFile(file: string): Promise<Readonly<Record<string, unkno
     content = await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new CliError(
-      "ConnectionFileInvalid",
-      "unreachable",
-      `${file} cannot be read: ${(error as Error).message}.`,
-      error,
-    );
+    throw new CliError("ConnectionFileInvalid", "unreachable", `${file} cannot be read: ${reasonOf(error)}.`, error);
   }
   try {
     const value: unknown = JSON.parse(content);

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
 import { CliError } from "./cli-error.ts";
+import { fileNotReadable } from "./files/file-error.ts";
 
 /** For options that may be given several times. */
 export function collect(value: string, previous: readonly string[] = []): string[] {
@@ -43,6 +44,16 @@ export async function inlineOrFile(text: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new CliError("FileNotReadable", "usage", `${file} cannot be read: ${(error as Error).message}.`, error);
+    throw fileNotReadable(file, error);
   }
+}
+
+/** For commands that must not guess a version. @throws {CliError} VersionMissing */
+export function checkAssetId(kind: "model" | "image", text: string): void {
+  if (/:[1-9]\d*$/.test(text)) return;
+  throw new CliError(
+    "VersionMissing",
+    "usage",
+    `${JSON.stringify(text)} names no version. Give NAME:VERSION; \`slipway ${kind} list\` shows all.`,
+  );
 }

@@ -1,4 +1,5 @@
 import { errorFromResponse, SlipwayError } from "./slipway-error.ts";
+import { whyUnreachable } from "./unreachable.ts";
 
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -61,7 +62,7 @@ export async function reach(fetch: Fetch, url: string, init: RequestInit): Promi
     if (init.signal?.aborted) throw init.signal.reason;
     throw new SlipwayError({
       code: "ServerUnreachable",
-      message: `No answer from ${new URL(url).host}: ${rootCause(error)}.`,
+      message: `No answer from ${new URL(url).host}: ${whyUnreachable(error)}`,
       cause: error,
     });
   }
@@ -88,12 +89,4 @@ function withQuery(url: string, query: RequestOptions["query"] = {}): string {
     if (value !== undefined) result.searchParams.set(key, String(value));
   }
   return result.href;
-}
-
-/** `fetch failed` hides the reason in nested causes; connection attempts to several addresses in an AggregateError. */
-function rootCause(error: unknown): string {
-  let current = error;
-  while (current instanceof Error && current.cause !== undefined) current = current.cause;
-  if (current instanceof AggregateError && current.errors.length > 0) current = current.errors[0];
-  return current instanceof Error ? current.message.replace(/\.$/, "") : String(current);
 }

@@ -10,5 +10,6 @@ export type { CollectionOptions } from "./registry.ts";
 export type { ScoreOptions, Scorer } from "./scorer.ts";
 export type { NewService, ServiceFilter, ServiceSettings, ServiceUpdate } from "./services.ts";
 export { type ErrorDetail, isSlipwayError, SlipwayError } from "./slipway-error.ts";
+export { whyUnreachable } from "./unreachable.ts";
 export type * from "./wire.ts";
 export { defaultWorkspace, parseWorkspaceName, type WorkspaceName } from "./workspace-address.ts";

@@ -113,8 +113,9 @@ export function createModels(http: Http, artifacts: Artifacts, address: Workspac
     },
 
     /** @throws {SlipwayError} statusCode 412 naming the images that use it */
-    async delete(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-      await http.send("DELETE", url(id), options);
+    /** @returns false if it was not there */
+    async delete(id: string, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+      return (await http.send("DELETE", url(id), options)).status !== 204;
     },
   };
 }

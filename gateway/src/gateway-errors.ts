@@ -87,7 +87,10 @@ export function gatewayBusy(): Refusal {
 
 export function serviceUnavailable(service: string, reason: string | undefined, waitedMs: number): Refusal {
   const why = reason ?? "no replica of it is reachable at this moment";
-  return busy("ServiceUnavailable", `Service '${service}' cannot answer: ${why}. Waited ${waitedMs} ms.`);
+  return busy(
+    "ServiceUnavailable",
+    `Service '${service}' cannot answer: ${why.replace(/\.$/, "")}. Waited ${waitedMs / 1000} s.`,
+  );
 }
 
 export function queueFull(service: string, depth: number): Refusal {

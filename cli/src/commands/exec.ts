@@ -44,9 +44,10 @@ async function exec(command: readonly string[], options: ExecOptions): Promise<v
   process.on("SIGINT", ignore);
   process.on("SIGTERM", forward);
   process.exitCode = await new Promise<number>((resolve, reject) => {
-    child.on("error", (error) =>
-      reject(new CliError("ProgramNotStarted", "usage", `${program} could not be started: ${error.message}.`, error)),
-    );
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "ENOENT" ? "there is no such program here or on the PATH" : error.message;
+      reject(new CliError("ProgramNotStarted", "usage", `${program} could not be started: ${why}.`, error));
+    });
     child.on("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
   });
   process.off("SIGINT", ignore);

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { collectTag } from "../options.ts";
+import { checkAssetId, collectTag } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { age, printable, tagList } from "../terminal/format.ts";
 import { stateWord } from "../terminal/state-word.ts";
@@ -76,6 +76,7 @@ function deleteCommand(): Command {
       "\nAn image that a service uses is kept; the answer names the services.\n\nExample:\n  slipway image delete digits:1",
     )
     .action(async (id: string, options: SessionOptions) => {
+      checkAssetId("image", id);
       const { client, output, signal } = await openSession(options);
       await client.images.delete(id, { signal });
       output.result({ deleted: id }, () => `Deleted image ${id}.`);

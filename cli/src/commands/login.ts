@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { whyUnreachable } from "@slipway/client";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { connect, fetchUnverified } from "../connect.ts";
@@ -73,12 +74,7 @@ function readUrl(address: string): string {
 async function readAuthority(url: string): Promise<{ ca: string; fingerprint: string }> {
   const response = await fetchUnverified(`${url}/slipway/v1/ca`, { method: "GET", headers: {} }).catch(
     (error: unknown) => {
-      throw new CliError(
-        "ServerUnreachable",
-        "unreachable",
-        `No answer from ${url}: ${(error as Error).message}.`,
-        error,
-      );
+      throw new CliError("ServerUnreachable", "unreachable", `No answer from ${url}: ${whyUnreachable(error)}`, error);
     },
   );
   if (!response.ok)

@@ -1,6 +1,6 @@
 import type { Model } from "@slipway/client";
 import { Command } from "commander";
-import { collectTag } from "../options.ts";
+import { checkAssetId, collectTag } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { age, byteSize, duration, printable, tagList } from "../terminal/format.ts";
 import { facts, table } from "../terminal/table.ts";
@@ -131,12 +131,13 @@ function deleteCommand(): Command {
     .argument("<model>", "NAME:VERSION")
     .addHelpText(
       "after",
-      "\nA model that an image uses is kept; the answer names the images.\n\nExample:\n  slipway model delete digits:1",
+      "\nA model that an image uses is kept; the answer names the images. One that is not there counts as deleted.\n\nExample:\n  slipway model delete digits:1",
     )
     .action(async (id: string, options: SessionOptions) => {
+      checkAssetId("model", id);
       const { client, output, signal } = await openSession(options);
-      await client.models.delete(id, { signal });
-      output.result({ deleted: id }, () => `Deleted model ${id}.`);
+      const existed = await client.models.delete(id, { signal });
+      output.result({ deleted: id }, () => (existed ? `Deleted model ${id}.` : `There was no model ${id}.`));
     });
 }
 

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { ServiceRequest } from "../deploy/deploy-service.ts";
-import { collect, collectTag, positiveNumber, wholeNumber } from "../options.ts";
+import { collect, collectTag, positiveInteger, positiveNumber, wholeNumber } from "../options.ts";
 import { openSession, type SessionOptions, sessionOptions } from "../session.ts";
 import { colors } from "../terminal/colors.ts";
 import { describeService } from "../terminal/show-service.ts";
@@ -72,9 +72,9 @@ function requestOptions(command: Command): Command {
     .option("--memory <gigabytes>", "memory it may use", positiveNumber)
     .option("--auth", "callers need a key")
     .option("--no-auth", "callers need no key; only this machine is answered")
-    .option("--replicas <number>", "a fixed number of replicas", wholeNumber)
+    .option("--replicas <number>", "a fixed number of replicas", positiveInteger)
     .option("--min-replicas <number>", "replicas follow the load, never fewer; 0: sleep when nobody asks", wholeNumber)
-    .option("--max-replicas <number>", "replicas follow the load, never more", wholeNumber)
+    .option("--max-replicas <number>", "replicas follow the load, never more", positiveInteger)
     .option(
       "--idle-seconds <seconds>",
       "with --min-replicas 0: sleep after so long without a request (300)",

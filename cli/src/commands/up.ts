@@ -26,9 +26,9 @@ interface UpOptions {
 export function upCommand(): Command {
   return new Command("up")
     .description("start Slipway in the foreground: control plane, registry and gateway")
-    .addOption(new Option("--data <dir>", "data folder").env("SLIPWAY_DATA").default(join(homedir(), ".slipway")))
+    .addOption(new Option("--data <folder>", "data folder").env("SLIPWAY_DATA").default(join(homedir(), ".slipway")))
     .addOption(
-      new Option("--cache <dir>", "downloaded packages, shared by installations (default: ~/.cache/slipway)").env(
+      new Option("--cache <folder>", "downloaded packages, shared by installations (default: ~/.cache/slipway)").env(
         "SLIPWAY_CACHE",
       ),
     )

@@ -1,11 +1,12 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { FileSource, Image, Model } from "@slipway/client";
+import type { FileSource, Image, Model, NewImage } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
 import { archiveOf } from "../files/archive.ts";
 import { fileOnDisk, filesAt } from "../files/file-on-disk.ts";
 import type { Session } from "../session.ts";
-import { findModel, registerModelIfNew } from "./register-model.ts";
+import { checkImageName } from "./check-names.ts";
+import { findModel, prepareModel } from "./register-model.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What people say on the command line; paths are from the working folder. */
@@ -28,25 +29,38 @@ type Building = Pick<Session, "client" | "progress" | "signal">;
 
 /** Registers what is a file and new, uploads what changed, builds, and waits. @throws {SlipwayError} with the cause, if the build fails */
 export async function buildImage(session: Building, image: ImageToBuild): Promise<Image> {
-  const { client, progress, signal } = session;
+  return (await prepareImage(session, image))();
+}
+
+/** Reads and checks all that the command line names; the function that it gives registers and builds. */
+export async function prepareImage(session: Building, image: ImageToBuild): Promise<() => Promise<Image>> {
+  checkImageName(image.name);
   const [script, condaFile, dependencies] = await Promise.all([
     image.script === undefined ? undefined : fileOnDisk(image.script),
     image.conda === undefined ? undefined : fileOnDisk(image.conda),
     readDependencies(image.dependency ?? []),
   ]);
-  const models: Model[] = [];
-  for (const text of image.models) models.push(await resolveModel(session, text, image.sampleInput));
+  const models: (() => Promise<Model>)[] = [];
+  for (const text of image.models) models.push(await prepareNamedModel(session, text, image.sampleInput));
+  return async () => {
+    const modelIds: string[] = [];
+    for (const model of models) modelIds.push((await model()).id);
+    return build(session, image, { models: modelIds, script, condaFile, ...dependencies });
+  };
+}
 
+async function build(
+  { client, progress, signal }: Building,
+  image: ImageToBuild,
+  content: Pick<NewImage, "models" | "script" | "condaFile" | "dependencies" | "archives">,
+): Promise<Image> {
   const { description, tags, name, architecture, baseImage } = image;
   const imageId = await progress.step(`Build image ${name}`, async (step) => {
     const started = await client.images.create(
-      {
-        ...{ name, models: models.map((model) => model.id), script, condaFile, ...dependencies },
-        ...{ description, tags, architecture, baseImage },
-      },
+      { ...content, name, description, tags, architecture, baseImage },
       { signal },
     );
-    await waitFor(session, started.operationId, step);
+    await waitFor({ client, signal }, started.operationId, step);
     return started.imageId;
   });
   return client.images.get(imageId, { signal });
@@ -58,15 +72,24 @@ export async function findImage(session: Pick<Session, "client" | "signal">, tex
   if (text.includes(":")) return client.images.get(text, { signal });
   const image = await client.images.latest(text, signal);
   if (image !== undefined) return image;
-  throw new CliError("ImageNotFound", "refused", `There is no image named ${text} in this workspace.`);
+  throw new CliError(
+    "ImageNotFound",
+    "refused",
+    `There is no image named ${text} in this workspace. \`slipway image list\` shows all.`,
+  );
 }
 
 /** A path that exists wins over a registered name: what lies here is what people see. */
-async function resolveModel(session: Building, text: string, sampleInput: string | undefined): Promise<Model> {
-  if (await exists(text)) return registerModelIfNew(session, { path: text, sampleInput });
+async function prepareNamedModel(
+  session: Building,
+  text: string,
+  sampleInput: string | undefined,
+): Promise<() => Promise<Model>> {
+  if (await exists(text)) return prepareModel(session, { path: text, sampleInput });
   const at = text.indexOf("=");
-  if (at > 0) return registerModelIfNew(session, { name: text.slice(0, at), path: text.slice(at + 1), sampleInput });
-  return findModel(session, text);
+  if (at > 0) return prepareModel(session, { name: text.slice(0, at), path: text.slice(at + 1), sampleInput });
+  const model = await findModel(session, text, { orFile: true });
+  return async () => model;
 }
 
 /** Single files go beside the script as they are; folders are packed, with their own name in front. */

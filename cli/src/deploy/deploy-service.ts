@@ -2,8 +2,10 @@ import { isSlipwayError, type Service } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
 import { inlineOrFile } from "../options.ts";
 import type { Session } from "../session.ts";
-import { buildImage, findImage, type ImageToBuild } from "./build-image.ts";
+import { findImage, type ImageToBuild, prepareImage } from "./build-image.ts";
+import { checkServiceName } from "./check-names.ts";
 import { curlLine } from "./curl-line.ts";
+import { readSample } from "./register-model.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** What people say on the command line about a service and, if it is built on the way, its image. */
@@ -29,17 +31,21 @@ export async function deployService(
   request: ServiceRequest & { readonly overwrite?: boolean | undefined },
 ): Promise<Service> {
   const { client, progress, signal } = session;
+  checkServiceName(request.name);
+  const settings = settingsOf(request);
+  await readSample(request.sampleInput);
   if (request.overwrite !== true) await refuseTakenName(session, request.name);
-  const imageId = await imageFor(session, request);
-  if (imageId === undefined)
+  const image = await prepareImageFor(session, request);
+  if (image === undefined)
     throw new CliError(
       "NothingToDeploy",
       "usage",
       "Say what to deploy: --model FILE (with --script and --conda), or --image NAME:VERSION.",
     );
+  const imageId = await image();
   return progress.step(`Deploy service ${request.name}`, async (step) => {
     const started = await client.services.create(
-      { ...settingsOf(request), name: request.name, imageId, overwrite: request.overwrite },
+      { ...settings, name: request.name, imageId, overwrite: request.overwrite },
       { signal },
     );
     await waitFor(session, started.operationId, step);
@@ -50,15 +56,20 @@ export async function deployService(
 /** Changes what is said; the old revision serves until the new one has passed its checks. */
 export async function updateService(session: Session, request: ServiceRequest): Promise<Service> {
   const { client, progress, signal } = session;
-  const update = { ...settingsOf(request), imageId: await imageFor(session, request) };
-  if (Object.values(update).every((value) => value === undefined))
+  const settings = settingsOf(request);
+  await readSample(request.sampleInput);
+  const image = await prepareImageFor(session, request);
+  if (image === undefined && Object.values(settings).every((value) => value === undefined))
     throw new CliError(
       "NothingToUpdate",
       "usage",
       "Say what to change: --image, --model, --cpu, --memory, --auth, --replicas, --cors, --description, --tag …",
     );
+  // Before anything is built for a service that is not there.
+  if (image !== undefined) await client.services.get(request.name, { signal });
+  const imageId = await image?.();
   return progress.step(`Update service ${request.name}`, async (step) => {
-    const started = await client.services.update(request.name, update, { signal });
+    const started = await client.services.update(request.name, { ...settings, imageId }, { signal });
     if (started !== undefined) await waitFor(session, started.operationId, step);
     return client.services.get(request.name, { signal });
   });
@@ -92,13 +103,18 @@ async function refuseTakenName({ client, signal }: Session, name: string): Promi
   );
 }
 
-async function imageFor(session: Session, request: ServiceRequest): Promise<string | undefined> {
+/** Looks and checks; the function that it gives builds, if there is something to build, and names the image. */
+async function prepareImageFor(
+  session: Session,
+  request: ServiceRequest,
+): Promise<(() => Promise<string>) | undefined> {
   const { image, model = [], script, conda, dependency } = request;
   if (image !== undefined) {
     const building = [model, script, conda, dependency].some((value) => value !== undefined && value.length > 0);
     if (building)
       throw new CliError("ImageAndModel", "usage", "Give either --image or what to build one from, not both.");
-    return (await findImage(session, image)).id;
+    const { id } = await findImage(session, image);
+    return async () => id;
   }
   if (model.length === 0) {
     if (script !== undefined || conda !== undefined)
@@ -106,8 +122,9 @@ async function imageFor(session: Session, request: ServiceRequest): Promise<stri
     return undefined;
   }
   const { name, description, tag: tags, sampleInput } = request;
-  return (await buildImage(session, { name, models: model, script, conda, dependency, description, tags, sampleInput }))
-    .id;
+  const texts = { description, tags, sampleInput };
+  const build = await prepareImage(session, { name, models: model, script, conda, dependency, ...texts });
+  return async () => (await build()).id;
 }
 
 function settingsOf(request: ServiceRequest) {
@@ -122,6 +139,12 @@ function scalingOf({ replicas, minReplicas, maxReplicas, idleSeconds }: ServiceR
       "ReplicasAmbiguous",
       "usage",
       "Give either --replicas or --min-replicas and --max-replicas, not both.",
+    );
+  if (minReplicas !== undefined && maxReplicas !== undefined && minReplicas > maxReplicas)
+    throw new CliError(
+      "ReplicasAmbiguous",
+      "usage",
+      `--min-replicas ${minReplicas} is more than --max-replicas ${maxReplicas}. Exchange them, or give one alone.`,
     );
   return { minReplicas, maxReplicas, idleSeconds };
 }

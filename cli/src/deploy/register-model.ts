@@ -5,6 +5,7 @@ import { filesAt } from "../files/file-on-disk.ts";
 import { inlineOrFile } from "../options.ts";
 import type { Session } from "../session.ts";
 import { byteSize } from "../terminal/format.ts";
+import { checkModelName } from "./check-names.ts";
 
 export interface ModelToRegister {
   /** file or folder */
@@ -26,27 +27,46 @@ export async function registerModel(
   session: Registering,
   model: ModelToRegister,
 ): Promise<{ model: Model; bytes: number }> {
-  return register(session, model, await filesAt(model.path));
+  return register(session, await readModel(model));
 }
 
-/** The newest version if it has exactly these files, otherwise a new one. */
-export async function registerModelIfNew(session: Registering, model: ModelToRegister): Promise<Model> {
-  const files = await filesAt(model.path);
-  const latest = await session.client.models.latest(nameOf(model), session.signal);
-  const known = latest?.properties[CONTENT_PROPERTY];
-  if (latest !== undefined && known !== undefined && known === (await digestOf(files))) return latest;
-  return (await register(session, model, files)).model;
+/**
+ * Reads and checks what is on this side; the function that it gives does the rest.
+ *
+ * @returns the newest version if it has exactly these files and this sample input, otherwise a new one
+ */
+export async function prepareModel(session: Registering, model: ModelToRegister): Promise<() => Promise<Model>> {
+  const read = await readModel(model);
+  return async () => (await knownModel(session, read)) ?? (await register(session, read)).model;
 }
 
-/** `NAME:VERSION`, or `NAME` for the newest. @throws {CliError|SlipwayError} ModelNotFound */
-export async function findModel(session: Pick<Session, "client" | "signal">, text: string): Promise<Model> {
+async function knownModel({ client, signal }: Registering, model: ReadModel): Promise<Model | undefined> {
+  const latest = await client.models.latest(model.name, signal);
+  const content = latest?.properties[CONTENT_PROPERTY];
+  if (latest === undefined || content === undefined || content !== (await digestOf(model.files))) return undefined;
+  return model.sample === undefined || hasSample(latest, model.sample) ? latest : undefined;
+}
+
+/**
+ * `NAME:VERSION`, or `NAME` for the newest.
+ *
+ * @param orFile it could have been a path just as well, but there is none
+ * @throws {CliError|SlipwayError} ModelNotFound
+ */
+export async function findModel(
+  session: Pick<Session, "client" | "signal">,
+  text: string,
+  { orFile = false } = {},
+): Promise<Model> {
   if (text.includes(":")) return session.client.models.get(text, { signal: session.signal });
   const model = await session.client.models.latest(text, session.signal);
   if (model !== undefined) return model;
   throw new CliError(
     "ModelNotFound",
     "refused",
-    `There is no model named ${text} in this workspace, and no file of that name here.`,
+    orFile
+      ? `${text} is neither a file or folder here nor a model of this workspace. \`slipway model list\` shows those.`
+      : `There is no model named ${text} in this workspace. \`slipway model list\` shows all.`,
   );
 }
 
@@ -56,13 +76,27 @@ export function modelNameFor(path: string): string {
   return name.replace(/[^A-Za-z0-9._-]+/g, "-").slice(0, 255) || "model";
 }
 
-function nameOf(model: ModelToRegister): string {
-  return model.name ?? modelNameFor(model.path);
+interface ReadModel extends ModelToRegister {
+  readonly name: string;
+  readonly files: readonly FileSource[];
+  /** JSON */
+  readonly sample: string | undefined;
 }
 
-async function register(session: Registering, model: ModelToRegister, files: readonly FileSource[]) {
+async function readModel(model: ModelToRegister): Promise<ReadModel> {
+  const name = model.name ?? modelNameFor(model.path);
+  checkModelName(name);
+  return { ...model, name, files: await filesAt(model.path), sample: await readSample(model.sampleInput) };
+}
+
+/** The server keeps a long one as a file, which is not read again to compare. */
+function hasSample({ sampleInputData }: Model, sample: string): boolean {
+  return sampleInputData !== null && (sampleInputData === sample || sampleInputData.startsWith("aml://"));
+}
+
+async function register(session: Registering, model: ReadModel) {
   const { client, progress, signal } = session;
-  const name = nameOf(model);
+  const { name, files } = model;
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const registered = await progress.step(`Register ${name} (${byteSize(bytes)})`, async (step) =>
     client.models.register(
@@ -74,7 +108,7 @@ async function register(session: Registering, model: ModelToRegister, files: rea
         properties: model.properties,
         framework: model.framework ?? (model.path.endsWith(".onnx") ? "Onnx" : undefined),
         frameworkVersion: model.frameworkVersion,
-        sampleInput: await readSample(model.sampleInput),
+        sampleInput: model.sample,
       },
       {
         signal,
@@ -92,7 +126,8 @@ async function digestOf(files: readonly FileSource[]): Promise<string | undefine
   return contentDigest(digested);
 }
 
-async function readSample(text: string | undefined): Promise<string | undefined> {
+/** @throws {CliError} InvalidSample */
+export async function readSample(text: string | undefined): Promise<string | undefined> {
   if (text === undefined) return undefined;
   const json = await inlineOrFile(text);
   try {

@@ -3,6 +3,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { FileSource } from "@slipway/client";
 import { CliError } from "../cli-error.ts";
+import { fileNotReadable } from "./file-error.ts";
 
 const READ_BYTES = 1024 * 1024;
 
@@ -46,7 +47,7 @@ async function statOf(path: string) {
   try {
     return await stat(path);
   } catch (error) {
-    throw new CliError("FileNotReadable", "usage", `${path} cannot be read: ${(error as Error).message}.`, error);
+    throw fileNotReadable(path, error);
   }
 }
 

@@ -135,8 +135,11 @@ async function prepareFolder(dataFolder: string, layout: ReturnType<typeof dataL
     await mkdir(layout.gateway, { recursive: true, mode: 0o700 });
     await access(dataFolder, constants.W_OK | constants.X_OK);
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
     throw new StartError(
-      `The data folder ${dataFolder} cannot be written (${(error as NodeJS.ErrnoException).code}). Name another with --data, or change its owner.`,
+      code === "EEXIST" || code === "ENOTDIR"
+        ? `The data folder ${dataFolder} cannot be made: a file is in its place. Name another with --data.`
+        : `The data folder ${dataFolder} cannot be written (${code}). Name another with --data, or change its owner.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import { isRepositoryName } from "../registry/index.ts";
+import { imageNames } from "@slipway/api";
 import type { ImageRequest } from "./image.ts";
 import { assetInvalid, imageNameInvalid, variableInvalid } from "./image-errors.ts";
 
@@ -7,9 +7,7 @@ const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** The rules that need nothing but the request itself. @throws {AppError} ImageNameInvalid, AssetInvalid, VariableInvalid */
 export function checkImageRequest(request: ImageRequest): ImageRequest {
   const { name } = request;
-  if (name.length < 3 || name.length > 32 || !/^[a-z0-9.-]+$/.test(name) || !isRepositoryName(name)) {
-    throw imageNameInvalid(name);
-  }
+  if (!imageNames.matches(name)) throw imageNameInvalid(name);
   for (const asset of request.assets) {
     if (!asset.url.startsWith("aml://artifact/"))
       throw assetInvalid(asset.id, "has a url that is not aml://artifact/…");

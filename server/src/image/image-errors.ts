@@ -1,3 +1,4 @@
+import { imageNames } from "@slipway/api";
 import { AppError } from "../platform/errors.ts";
 import type { ImageError, ImageState } from "./image.ts";
 
@@ -14,10 +15,7 @@ export const imageNotFound = (id: string) =>
   });
 
 export const imageNameInvalid = (name: string) =>
-  invalid(
-    "ImageNameInvalid",
-    `name: ${shown(name)} cannot be the name of an image. Use 3 to 32 lower-case letters, digits, "-" and ".", beginning and ending with a letter or digit, without two separators side by side.`,
-  );
+  invalid("ImageNameInvalid", `name: ${shown(name)} cannot be the name of an image. It has ${imageNames.words}.`);
 
 export const imageInUse = (id: string, users: readonly string[]) =>
   new AppError({

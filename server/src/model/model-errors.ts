@@ -1,3 +1,4 @@
+import { modelNames } from "@slipway/api";
 import { AppError } from "../platform/errors.ts";
 
 const SHOWN_NAMES = 5;
@@ -13,7 +14,7 @@ export const modelNameInvalid = (name: string) =>
   new AppError({
     code: "ModelNameInvalid",
     kind: "invalid",
-    message: `The model name ${shown(name)} is not allowed: 1 to 255 letters, digits, "-", "." and "_".`,
+    message: `The model name ${shown(name)} is not allowed: it has ${modelNames.words}.`,
   });
 
 export const modelFieldInvalid = (field: string, expected: string) =>

@@ -1,3 +1,4 @@
+import { modelNames } from "@slipway/api";
 import type { Kysely } from "kysely";
 import { type ArtifactReader, parseArtifactId } from "../artifact/index.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -7,7 +8,6 @@ import {
   ASSET_URI,
   type Asset,
   type AssetPart,
-  isModelName,
   type Model,
   type ModelEdit,
   type ModelFile,
@@ -97,7 +97,7 @@ export function createModelService<Tables extends ModelTables>(deps: ModelDepend
     },
 
     async register(workspaceId, model, requestKey) {
-      if (!isModelName(model.name)) throw modelNameInvalid(model.name);
+      if (!modelNames.matches(model.name)) throw modelNameInvalid(model.name);
       await checkFiles(workspaceId, model);
       return models.insert(workspaceId, model, requestKey);
     },

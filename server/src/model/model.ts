@@ -80,13 +80,7 @@ export interface ModelReader {
 export type ModelUsers = (workspaceId: string, modelId: string) => Promise<readonly string[]>;
 
 export const ASSET_URI = "aml://asset/";
-const MODEL_NAME = /^[A-Za-z0-9._-]{1,255}$/;
 const MODEL_ID = /^([A-Za-z0-9._-]{1,255}):([1-9]\d{0,8})$/;
-
-/** A name becomes a folder of the scorer, hence not "." and "..". */
-export function isModelName(name: string): boolean {
-  return MODEL_NAME.test(name) && name !== "." && name !== "..";
-}
 
 /** `name:version` apart; undefined for anything else. */
 export function parseModelId(id: string): { readonly name: string; readonly version: number } | undefined {

@@ -4,7 +4,7 @@ export const operationNotFound = (id: string) =>
   new AppError({
     code: "OperationNotFound",
     kind: "notFound",
-    message: `There is no operation ${id} in this workspace.`,
+    message: `There is no operation ${id} in this workspace. \`slipway operation list\` shows the latest.`,
   });
 
 export const operationCrashLoop = (attempts: number, step: string | null) =>

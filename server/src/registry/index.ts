@@ -10,7 +10,6 @@ export type { Attachment } from "./manifest-service.ts";
 export {
   type Descriptor,
   imageLocation,
-  isRepositoryName,
   type Layer,
   type LayerFile,
   mediaTypes,

@@ -59,8 +59,6 @@ const REPOSITORY = new RegExp(`^${COMPONENT}$`);
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
-/** Of an image: one component. Clients may push below several, see {@link isRepositoryPath}. */
-export const isRepositoryName = (name: string) => name.length <= 128 && REPOSITORY.test(name);
 export const isRepositoryPath = (path: string) =>
   path.length <= 255 && path.split("/").every((component) => REPOSITORY.test(component));
 export const isTag = (text: string) => TAG.test(text);

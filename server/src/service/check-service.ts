@@ -1,8 +1,9 @@
+import { serviceNames } from "@slipway/api";
 import { computeTypeUnknown, parseComputeType } from "../compute/index.ts";
 import type { Image, ImageReader } from "../image/index.ts";
 import type { Target } from "../target/target.ts";
 import type { Deployments } from "./deployments.ts";
-import { type Scaling, serviceNamePattern } from "./service.ts";
+import type { Scaling } from "./service.ts";
 import {
   cpuNotAvailable,
   imageNotUsable,
@@ -20,7 +21,7 @@ import { type CreateServiceRequest, type RequestedSettings, serviceSettings } fr
 
 /** @throws {AppError} ServiceNameInvalid */
 export function checkName(name: string): void {
-  if (!serviceNamePattern.test(name)) throw serviceNameInvalid(name);
+  if (!serviceNames.matches(name)) throw serviceNameInvalid(name);
 }
 
 /** Everything about a create that can be said without doing it, but for the name being free. */

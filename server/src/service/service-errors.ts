@@ -1,11 +1,11 @@
-import type { Cause } from "@slipway/api";
+import { type Cause, serviceNames } from "@slipway/api";
 import { AppError, type ErrorDetail } from "../platform/errors.ts";
 
 export const serviceNotFound = (name: string) =>
   new AppError({
     code: "ServiceNotFound",
     kind: "notFound",
-    message: `There is no service ${name.slice(0, 64)} in this workspace.`,
+    message: `There is no service ${name.slice(0, 64)} in this workspace. \`slipway service list\` shows all.`,
   });
 
 export const serviceExists = (name: string) =>
@@ -19,7 +19,7 @@ export const serviceNameInvalid = (name: string) =>
   new AppError({
     code: "ServiceNameInvalid",
     kind: "invalid",
-    message: `name is "${name.slice(0, 64)}"; a service name has 3 to 32 lower-case letters, digits and dashes and begins with a letter.`,
+    message: `name is "${name.slice(0, 64)}"; a service name has ${serviceNames.words}.`,
   });
 
 export const serviceImageMissing = () =>

@@ -83,9 +83,6 @@ export interface Service {
   readonly updatedAt: string;
 }
 
-/** v1's rule for names. */
-export const serviceNamePattern = /^[a-z](?=.{2,31}$)[a-z0-9-]*$/;
-
 /** Operations of one service run one after another; a new service of the same name does not wait for the old one's end. */
 export function serviceQueue(serviceId: string): string {
   return `service:${serviceId}`;

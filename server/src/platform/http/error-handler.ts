@@ -81,7 +81,7 @@ function fromFastify(thrown: unknown): AppError | undefined {
     validationContext?: string;
   };
   if (validation !== undefined) {
-    const places = validation.map(
+    const places = tellingProblems(validation).map(
       (item) => `${validationContext ?? "body"}${item.instancePath.replaceAll("/", ".")} ${item.message ?? "is wrong"}`,
     );
     return new AppError({
@@ -100,4 +100,12 @@ function fromFastify(thrown: unknown): AppError | undefined {
     return new AppError({ code: "InvalidRequest", kind: "invalid", message: thrown.message, cause: thrown });
   }
   return undefined;
+}
+
+/** Of a field that may also be null, the schema says every time that it is not; what is wrong stands beside it. */
+function tellingProblems<Problem extends { readonly message?: string }>(
+  problems: readonly Problem[],
+): readonly Problem[] {
+  const telling = problems.filter(({ message = "" }) => !/^must (be null|match a schema in anyOf)$/.test(message));
+  return telling.length > 0 ? telling : problems;
 }
