@@ -10,44 +10,6 @@ const DUMPED_BYTES = 1024 * 1024;
 /** How long the rest of a refused body is read, so that the caller can read the refusal instead of meeting a reset. */
 const LINGER_MS = 30_000;
 
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Of the connection, or set here. */
-const NOT_PASSED = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "x-request-id",
-]);
-
-/**
- * Flat `name, value, …` for `writeHead`, or in words what HTTP does not allow.
- *
- * @param replaced flat as well: headers of these names are left out
- */
-export function passableHeaders(
-  headers: Readonly<Record<string, unknown>>,
-  replaced: readonly string[] = [],
-): string[] | string {
-  const flat: string[] = [];
-  for (const name in headers) {
-    const value = headers[name];
-    if (!TOKEN.test(name)) return `${JSON.stringify(name.slice(0, 60))} is not a header name`;
-    if (typeof value !== "string" || !FIELD_VALUE.test(value)) {
-      return `the value of header '${name.slice(0, 60)}' has characters that a header cannot have`;
-    }
-    const lower = name.toLowerCase();
-    if (!NOT_PASSED.has(lower) && !replaced.includes(lower)) flat.push(name, value);
-  }
-  return flat;
-}
-
 export function hasNoBody(status: number, method: string | undefined): boolean {
   return method === "HEAD" || status === 204 || status === 304;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { endStream, passableHeaders } from "./answer-writer.ts";
+import { passableHeaders } from "./answer-head.ts";
+import { endStream } from "./answer-writer.ts";
 import type { Caller } from "./caller.ts";
 import type { Refusal } from "./gateway-errors.ts";
 import { encodeMessage, messagePrefix } from "./grpc-message.ts";
@@ -26,8 +27,8 @@ export class GrpcCaller implements Caller {
     this.#close([], statusOfRefusal(refusal), `${refusal.code}: ${refusal.message}`);
   }
 
-  answer({ status, headers, payload }: AnswerStart): string | undefined {
-    const { "grpc-status": code, "grpc-message": message, ...rest } = headers;
+  answer({ status, head, payload }: AnswerStart): string | undefined {
+    const { "grpc-status": code, "grpc-message": message, ...rest } = head.headers;
     if (code === undefined) {
       this.#close([], status < 300 ? GrpcStatus.UNIMPLEMENTED : statusOfHttp(status), textOf(payload));
       return undefined;

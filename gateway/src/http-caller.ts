@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
-import { hasNoBody, passableHeaders, writeAnswer, writeRefusal } from "./answer-writer.ts";
+import { type AnswerHead, passableHeaders } from "./answer-head.ts";
+import { hasNoBody, writeAnswer, writeRefusal } from "./answer-writer.ts";
 import type { Caller } from "./caller.ts";
 import type { Refusal } from "./gateway-errors.ts";
 import type { AnswerStart } from "./replica-frames.ts";
@@ -31,15 +32,15 @@ export class HttpCaller implements Caller {
     writeRefusal(this.#response, this.#requestId, refusal, [...this.#headers, ...this.#closeHeader()]);
   }
 
-  answer({ status, headers, payload }: AnswerStart): string | undefined {
-    const passed = this.#passed(status, headers);
+  answer({ status, head, payload }: AnswerStart): string | undefined {
+    const passed = this.#passed(status, head);
     if (typeof passed === "string") return passed;
     writeAnswer(this.#response, status, passed, payload);
     return undefined;
   }
 
-  begin({ status, headers, payload }: AnswerStart): string | undefined {
-    const passed = this.#passed(status, headers);
+  begin({ status, head, payload }: AnswerStart): string | undefined {
+    const passed = this.#passed(status, head);
     if (typeof passed === "string") return passed;
     this.#response.writeHead(status, passed);
     this.#response.flushHeaders();
@@ -73,12 +74,11 @@ export class HttpCaller implements Caller {
     this.#response.on("close", over);
   }
 
-  #passed(status: number, headers: Readonly<Record<string, unknown>>): string[] | string {
+  #passed(status: number, { headers, passable }: AnswerHead): string[] | string {
     if (status < 200 || status > 599) return `its status is ${status}`;
-    const passed = passableHeaders(headers, this.#headers);
-    if (typeof passed !== "string")
-      passed.push("x-request-id", this.#requestId, ...this.#headers, ...this.#closeHeader());
-    return passed;
+    const passed = this.#headers.length === 0 ? passable : passableHeaders(headers, this.#headers);
+    if (typeof passed === "string") return passed;
+    return [...passed, "x-request-id", this.#requestId, ...this.#headers, ...this.#closeHeader()];
   }
 
   #closeHeader(): readonly string[] {

@@ -12,10 +12,10 @@ import { FrameWriter } from "./frame-writer.ts";
 import type { Log } from "./log.ts";
 import {
   type AnswerStart,
+  answerReader,
   cancelFrame,
   helloFrame,
   helloProblem,
-  readAnswer,
   requestFrame,
   saysDraining,
 } from "./replica-frames.ts";
@@ -59,6 +59,7 @@ export class ReplicaConnection {
   readonly #log: Log;
   readonly #events: ReplicaEvents;
   readonly #exchanges = new IdMap<Exchange>();
+  readonly #readAnswer = answerReader();
   #state: State = "waiting";
   #socket: Socket | undefined;
   #writer: FrameWriter | undefined;
@@ -178,10 +179,10 @@ export class ReplicaConnection {
     switch (frame.kind) {
       case FrameKind.RESPONSE:
         this.#finish(frame.id);
-        exchange?.answered(readAnswer(frame.body));
+        exchange?.answered(this.#readAnswer(frame.body));
         break;
       case FrameKind.STREAM:
-        exchange?.streamStarted(readAnswer(frame.body));
+        exchange?.streamStarted(this.#readAnswer(frame.body));
         break;
       case FrameKind.DATA:
         exchange?.streamData(frame.body);

@@ -7,6 +7,7 @@ import {
   type RequestHead,
   writeFrameHeader,
 } from "@slipway/api";
+import { type AnswerHead, answerHeads } from "./answer-head.ts";
 
 /** Bodies up to this size are copied behind their head, so that a small request is one piece. */
 const JOIN_BELOW_BYTES = 16 * 1024;
@@ -41,24 +42,21 @@ export function requestFrame(id: number, head: RequestHead, body: readonly Uint8
 
 export interface AnswerStart {
   readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
+  readonly head: AnswerHead;
   readonly payload: Buffer;
 }
 
 /** Takes RESPONSE and STREAM bodies apart; says in words what is wrong with them. */
-export function readAnswer(body: Uint8Array): AnswerStart | string {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  if (bytes.length < 6) return "its frame is too short";
-  const headEnd = 6 + bytes.readUInt32BE(2);
-  if (headEnd > bytes.length) return "the head is longer than its frame";
-  try {
-    const head: unknown = JSON.parse(bytes.toString("utf8", 6, headEnd));
-    const headers = typeof head === "object" && head !== null && "h" in head ? head.h : undefined;
-    if (typeof headers !== "object" || headers === null) return "its head has no headers";
-    return { status: bytes.readUInt16BE(0), headers: { ...headers }, payload: bytes.subarray(headEnd) };
-  } catch {
-    return "its head is not JSON";
-  }
+export function answerReader(): (body: Uint8Array) => AnswerStart | string {
+  const readHead = answerHeads();
+  return (body) => {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+    if (bytes.length < 6) return "its frame is too short";
+    const headEnd = 6 + bytes.readUInt32BE(2);
+    if (headEnd > bytes.length) return "the head is longer than its frame";
+    const head = readHead(bytes.subarray(6, headEnd));
+    return typeof head === "string" ? head : { status: bytes.readUInt16BE(0), head, payload: bytes.subarray(headEnd) };
+  };
 }
 
 /** What is wrong with the other side's HELLO, if anything. The nonce proves that the socket belongs to the replica of the route. */
