@@ -7,7 +7,8 @@
 // PATIENCE: so many seconds after the last request was due it goes, whatever is still unanswered.
 //
 // One line of text per request: status (0: none came), microseconds from due to sent, microseconds from due to answered, and the
-// word after "code":" of an answer that is no 200.
+// word after "code":" of an answer that is no 200. The last line is the longest time, in microseconds, in which this program did not
+// come to look: what was due or answered meanwhile says nothing about the server.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -230,8 +231,12 @@ int main(int argc, char **argv) {
 
   int64_t begin = now_ns() + 1000000;
   int64_t end = begin + (int64_t)(total * 1e9 / rate) + patience;
+  int64_t looked = begin, longest_stall = 0;
   long next = 0;
   while ((next < total || open_requests > 0) && now_ns() < end) {
+    int64_t now = now_ns();
+    if (now - looked > longest_stall) longest_stall = now - looked;
+    looked = now;
     while (next < total && idle_count > 0 && begin + (int64_t)(next * 1e9 / rate) <= now_ns()) {
       send_request(&connections[idle[--idle_count]], next);
       next += 1;
@@ -246,5 +251,6 @@ int main(int argc, char **argv) {
     printf("%d %ld %ld %s\n", answered ? o->status : 0, o->sent ? (long)((o->sent - due) / 1000) : -1L,
            answered ? (long)((o->answered - due) / 1000) : -1L, o->code);
   }
+  printf("%ld\n", (long)(longest_stall / 1000));
   return 0;
 }

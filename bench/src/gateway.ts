@@ -2,7 +2,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { ensureDebianPackages } from "./measure/checkout-scripts.ts";
 import { closedLoop } from "./measure/closed-loop.ts";
 import { pinSelf, twoCores } from "./measure/cores.ts";
-import { type Sent, sendAtFixedRate } from "./measure/fixed-rate.ts";
+import { type FixedRateLoad, sendAtFixedRate } from "./measure/fixed-rate.ts";
 import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { percentile } from "./measure/statistics.ts";
 import { type NoOpServices, startNoOpServices } from "./servers/no-op-services.ts";
@@ -75,7 +75,7 @@ tell what that costs.
   },
 };
 
-function summary(sent: readonly Sent[]) {
+function summary({ sent }: FixedRateLoad) {
   const latencies = sent.filter(({ status }) => status === 200).map(({ latencyMs }) => latencyMs);
   return {
     "mean ms": latencies.reduce((sum, ms) => sum + ms, 0) / latencies.length,

@@ -5,7 +5,7 @@ import type { Benchmark, Context } from "./benchmark.ts";
 import { ensureDebianPackages } from "./measure/checkout-scripts.ts";
 import { closedLoop } from "./measure/closed-loop.ts";
 import { pinSelf, twoCores } from "./measure/cores.ts";
-import { type Sent, sendAtFixedRate } from "./measure/fixed-rate.ts";
+import { type FixedRateLoad, type Sent, sendAtFixedRate } from "./measure/fixed-rate.ts";
 import { collectRounds, type Measured } from "./measure/rounds.ts";
 import { startSlipway } from "./measure/started-slipway.ts";
 import { percentile } from "./measure/statistics.ts";
@@ -45,7 +45,8 @@ not look at more than a thousand). Goodput: answers of the model per second whil
 load lasts, in percent of the capacity in the same round; what was not answered ${PATIENCE_SECONDS} s after its end is given up. Servers are pinned to one core with
 one worker; the load comes from the other one. The other server starts anew each round, as it goes on with what nobody waits for any more.
 One service refuses requests that waited ${SHORT_WAIT_MS} ms, one has the settings that a container instance has if nothing is said: a request may
-wait a minute, and the queue is full at 1,600.
+wait a minute, and the queue is full at 1,600. Latencies of up to the load's longest stall may be the load generator's own: another program had
+its core.
 
 3 rounds of 15 s each, about 4 minutes. --quick: 1 round of 4 s each, about 40 seconds.`,
   metrics: [
@@ -59,6 +60,7 @@ wait a minute, and the queue is full at 1,600.
     { title: "waited in vain p99 ms", decimals: 0 },
     { title: "unanswered", decimals: 0 },
     { title: "other failures", decimals: 0 },
+    { title: "load's longest stall ms", decimals: 1 },
   ],
   base: AZUREML_SERVER,
   async run(context) {
@@ -121,7 +123,7 @@ async function startPeer(context: Context) {
   return startContenders(context, [azuremlServer([])], { file, rows: [], predictions: ANSWER }, script);
 }
 
-function summary(sent: readonly Sent[], perSecond: number, seconds: number, capacity: number) {
+function summary({ sent, longestStallMs }: FixedRateLoad, perSecond: number, seconds: number, capacity: number) {
   const answered = sent.filter(({ status }) => status === 200);
   // The request was due at its number divided by the rate.
   const inTime = sent.filter(({ status, latencyMs }, index) => {
@@ -139,6 +141,7 @@ function summary(sent: readonly Sent[], perSecond: number, seconds: number, capa
     "waited in vain": inVain?.length ?? 0,
     ...latency("waited in vain p99 ms", inVain, 99),
     unanswered: sent.filter(({ status }) => status === 0).length,
+    "load's longest stall ms": longestStallMs,
     "other failures": sent.filter(({ status, code }) => status !== 0 && status !== 200 && !REFUSALS.includes(code))
       .length,
   };

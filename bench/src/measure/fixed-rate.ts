@@ -33,11 +33,17 @@ export interface Sent {
   readonly latencyMs: number;
 }
 
+export interface FixedRateLoad {
+  readonly sent: readonly Sent[];
+  /** the longest time in which the generator itself did not come to look; latencies of up to this may be its own */
+  readonly longestStallMs: number;
+}
+
 /**
  * Requests at a fixed rate from a process of its own, whether or not earlier ones were answered. It is a program in C: Node's own
  * pauses would be most of what is measured at thousands a second.
  */
-export async function sendAtFixedRate(address: ScoringAddress, rate: FixedRate): Promise<readonly Sent[]> {
+export async function sendAtFixedRate(address: ScoringAddress, rate: FixedRate): Promise<FixedRateLoad> {
   const { protocol, port } = new URL(address.url);
   const { perSecond, seconds, connections, patienceSeconds = 60 } = rate;
   const transport = protocol === "https:" ? "tls" : "plain";
@@ -48,7 +54,9 @@ export async function sendAtFixedRate(address: ScoringAddress, rate: FixedRate):
   child.stdin.end(requestText(address));
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
   if (code !== 0) throw new Error(`The load generator ended with ${code}.`);
-  return output.trimEnd().split("\n").map(sentOf);
+  const lines = output.trimEnd().split("\n");
+  const longestStallMs = Number(lines.pop()) / 1000;
+  return { sent: lines.map(sentOf), longestStallMs };
 }
 
 function requestText({ url, body, authorization }: ScoringAddress): string {
