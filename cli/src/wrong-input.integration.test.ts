@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import type { Image, Model } from "@slipway/client";
+import type { Model } from "@slipway/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliUnderTest, startCliUnderTest } from "./cli-fixture.ts";
 
@@ -64,8 +66,7 @@ test.each([
   expect(stderr).toContain(text);
   expect(stderr).not.toContain("    at ");
   expect(exitCode).toBe(expectedCode);
-  expect(await cli.json<Model[]>("model", "list")).toEqual([]);
-  expect(await cli.json<Image[]>("image", "list")).toEqual([]);
+  expect(await cli.json("status")).toMatchObject({ models: 0, images: 0 });
 });
 
 test.each([
@@ -94,6 +95,17 @@ test("a server without the right certificate authority: the message says what to
   const damaged = await cli.slipway([...connection, "--ca", file]);
   expect(damaged.stderr).toContain("holds no certificate in PEM form");
   expect(damaged.exitCode).toBe(4);
+});
+
+test("a port where nothing listens: the message says so", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  const { exitCode, stderr } = await cli.slipway(["login", `https://127.0.0.1:${port}`]);
+  expect(stderr).toContain("nothing listens there");
+  expect(exitCode).toBe(4);
 });
 
 test("a sample input counts for a model that is known without it", async () => {
