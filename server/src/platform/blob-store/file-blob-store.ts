@@ -4,7 +4,7 @@ import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes }
 import { basename, dirname, join } from "node:path";
 import { AppError, errnoCode } from "../errors.ts";
 import { newShortId } from "../ids.ts";
-import { createTurns } from "../turns.ts";
+import { createKeyedLock } from "../keyed-lock.ts";
 import type { BlobInfo, BlobStore } from "./blob-store.ts";
 import { openPartialBlobs } from "./partial-blobs.ts";
 import { writeStream } from "./write-stream.ts";
@@ -18,7 +18,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true });
   const partial = await openPartialBlobs(join(directory, "partial"));
-  const inTurn = createTurns();
+  const lock = createKeyedLock();
 
   function path(digest: string): string {
     const hex = DIGEST.exec(digest)?.[1];
@@ -102,7 +102,7 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
     },
     receive(digest, from, signal) {
       const name = basename(path(digest));
-      return inTurn(digest, signal, async () => {
+      const work = async () => {
         if (keep(digest)) return info(digest);
         const { file, digest: actual, sizeBytes } = await partial.receive(name, from, signal);
         if (actual !== digest) {
@@ -111,7 +111,8 @@ export async function openFileBlobStore(directory: string): Promise<BlobStore> {
         }
         await place(file, digest);
         return { digest, sizeBytes };
-      });
+      };
+      return lock(digest, work, signal);
     },
     async adopt(file, digest) {
       // The stored one may have other names by now (hard links): it stays.

@@ -4,9 +4,9 @@ import { Type } from "typebox";
 import type { EngineInfo } from "../../platform/engine/engine-answers.ts";
 import type { EngineClient } from "../../platform/engine/engine-client.ts";
 import { AppError } from "../../platform/errors.ts";
+import { createKeyedLock } from "../../platform/keyed-lock.ts";
 import type { Log } from "../../platform/log.ts";
 import { createBringUp } from "../replica/bring-up.ts";
-import { createKeyedLock } from "../replica/keyed-lock.ts";
 import { readLogs, retireLogs } from "../replica/replica-logs.ts";
 import {
   checkDeploymentId,

@@ -1,8 +1,8 @@
 import { Type } from "typebox";
 import { readFileIfThere, writeFileAtomically } from "../../platform/atomic-file.ts";
 import type { EngineClient } from "../../platform/engine/engine-client.ts";
+import { createKeyedLock } from "../../platform/keyed-lock.ts";
 import { parseFile } from "../../platform/parse-file.ts";
-import { createKeyedLock } from "../replica/keyed-lock.ts";
 
 /** References in the engine, the last used one first. */
 const KeptImages = Type.Array(Type.String());

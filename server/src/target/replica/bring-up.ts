@@ -1,9 +1,9 @@
 import type { Clock } from "../../platform/clock.ts";
 import { AppError } from "../../platform/errors.ts";
+import { createKeyedLock } from "../../platform/keyed-lock.ts";
 import type { Log } from "../../platform/log.ts";
 import { pause } from "../../platform/pause.ts";
 import type { Deployment, ReplicaObservation, RunContext } from "../target.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
 import { type LastStart, type RestartCount, restartAfter } from "./restart-back-off.ts";
 import type { RunFolder } from "./run-folder.ts";
 
