@@ -23,6 +23,7 @@ const results: Readonly<Record<string, string>> = {
   "image rebuild": "the new image with `comparison`, as `image diff` prints it (`null` if the first was not built)",
   "image proofs": "array of `{ type, artifactType, digest }`; with `--type` `{ image, type, document }`",
   "image push": "`{ image, pushed }`; the reference in the other registry",
+  "image import": "the image",
   "image logs": "`{ image, content }`",
   "image delete": "`{ deleted }`",
   "service deploy": "`{ service, curl }`",

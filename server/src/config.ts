@@ -130,7 +130,7 @@ export function dataLayout(dataFolder: string) {
     blobs: at("blobs"),
     uploads: at("uploads"),
     registryUploads: at("registry-uploads"),
-    /** layers of images on their way from other registries; on the file system of the blobs */
+    /** models of images on their way from other registries; on the file system of the blobs */
     imports: at("blobs", "imports"),
     environments: at("environments"),
     tools: at("tools"),

@@ -55,7 +55,7 @@ export interface ImportImageDependencies extends LayerEnvironmentDependencies, P
   readonly remote: RemoteRegistries;
   readonly secrets: SecretBox;
   readonly folders: AppFolders;
-  /** for layers on their way; on the same file system as the blobs */
+  /** for models on their way; on the same file system as the blobs */
   readonly folder: string;
 }
 

@@ -9,7 +9,7 @@ import type { ImportedLayer } from "./import-manifest.ts";
 export interface LayerTaking {
   readonly registry: Pick<Registry, "findLayer" | "addFilesLayer" | "addStoredLayer">;
   readonly blobs: BlobStore;
-  /** where layers come first, on the file system of `blobs`; what is in it after a crash is not fetched again */
+  /** where models come first, on the file system of `blobs`; what is in it after a crash is not fetched again */
   readonly scratch: BlobStore;
   readonly repository: Pick<RemoteRepository, "pull">;
 }
@@ -59,8 +59,9 @@ export const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 async function takeLayer(deps: LayerTaking, layer: ImportedLayer, signal: AbortSignal): Promise<void> {
   const { registry, blobs, scratch, repository } = deps;
   const { kind, digest, diffId, mediaType, sizeBytes } = layer;
-  const place = (await blobs.has(digest)) ? blobs : scratch;
-  if (place === scratch) await repository.pull({ mediaType, digest, size: sizeBytes }, scratch, signal);
+  // Of a model only the files will stay.
+  const place = kind === "model" && !(await blobs.has(digest)) ? scratch : blobs;
+  await repository.pull({ mediaType, digest, size: sizeBytes }, place, signal);
   await readLayerMembers(layer, place.read(digest), () => {}, signal);
   if (kind === "model" && mediaType === mediaTypes.layer && (await keptAsFiles(deps, layer, place, signal))) {
     await scratch.delete(digest);
