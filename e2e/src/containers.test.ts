@@ -1,8 +1,17 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SlipwayClient } from "@slipway/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ContainerEngine, hasEngine, startDocker } from "../../server/src/platform/testing/container-engines.ts";
-import { eventually, type Installation, repository, run, startInstallation } from "./harness/installation.ts";
+import {
+  eventually,
+  hasGenuineClient,
+  type Installation,
+  repository,
+  run,
+  startInstallation,
+} from "./harness/installation.ts";
 import { buildImage, sdk, trusting, versionScript } from "./harness/sdk.ts";
 import { steadyLoad } from "./harness/steady-load.ts";
 
@@ -119,6 +128,28 @@ describe.skipIf(!hasEngine("docker"))("services in containers", () => {
     await slipway.start();
     client = await sdk(slipway);
     await client.operations.wait((await client.services.delete("sleepy"))?.operationId ?? "");
+  });
+
+  test.skipIf(!hasGenuineClient)("RUN in Docker steps of the genuine client", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "slipway-run-steps-"));
+    try {
+      const workspace = {
+        subscription_id: "11111111-1111-1111-1111-111111111111",
+        resource_group: "rg1",
+        workspace_name: "ws-steps",
+      };
+      await writeFile(join(cwd, "config.json"), JSON.stringify(workspace));
+      const { code, stdout, output } = await slipway.python("run_steps.py", [], { cwd });
+      expect(code, output).toBe(0);
+      // The client ends its dots without a new line.
+      expect(stdout.match(/ok: /g)).toHaveLength(4);
+      expect(await containers()).toEqual([]);
+      const name = Object.values(workspace).join("/");
+      const shown = await slipway.slipway(["image", "show", "with-run", "--workspace", name]);
+      expect(shown.stdout, shown.stderr).toMatch(/^steps .*RUN read word/m);
+    } finally {
+      await rm(cwd, { recursive: true });
+    }
   });
 
   test("without an engine a deployment is refused at once, and says what to do", async () => {

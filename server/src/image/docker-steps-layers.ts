@@ -98,7 +98,7 @@ export function createStepLayers<Tables extends BaseTables>(deps: StepLayersDepe
         layers.push(await copiedLayer(deps, code, copiedFiles(group.copies, files, links), "steps", context.signal));
       } else {
         const { step } = group;
-        context.say(`Docker steps, line ${step.line}: RUN ${step.text}`);
+        context.say(`Docker steps, line ${step.line}: RUN ${step.text.slice(0, 1_000)}`);
         const title = `steps RUN ${step.text.replaceAll(/\s+/g, " ").slice(0, 80)}`;
         const layer = await once(deps, "steps", title, contentOf(step, base, lower), () =>
           make(run, step, base.platform, lower, context),
