@@ -83,6 +83,7 @@ test.each([
   ["another nonce", { nonce: "stolen" }, "belongs to another replica"],
   ["another protocol", { protocol: 9 }, "speaks frame protocol 9"],
   ["another role", { role: "worker" }, "is a worker, not a scorer"],
+  ["no HELLO", { silent: true }, "it sent no HELLO"],
 ])("a socket with %s gets no request", async (_what, options, complaint) => {
   await using fixture = new GatewayFixture();
   const impostor = await fixture.scorer("a1", undefined, options);

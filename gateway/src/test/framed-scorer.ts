@@ -40,6 +40,8 @@ export interface ScorerOptions {
   readonly nonce?: string;
   readonly protocol?: number;
   readonly role?: string;
+  /** does not answer a HELLO */
+  readonly silent?: boolean;
   /** default: answers 200 with its id and the request's text */
   readonly onRequest?: (request: ScorerRequest) => void;
 }
@@ -58,7 +60,8 @@ export async function startFramedScorer(options: ScorerOptions): Promise<FramedS
     socket.on("close", () => sockets.delete(socket)).on("error", () => socket.destroy());
     const decoder = new FrameDecoder((frame) => {
       kinds.push(frame.kind);
-      if (frame.kind === FrameKind.HELLO) socket.write(encodeFrame(0, FrameKind.HELLO, json(hello)));
+      if (frame.kind === FrameKind.HELLO && options.silent !== true)
+        socket.write(encodeFrame(0, FrameKind.HELLO, json(hello)));
       if (frame.kind === FrameKind.CANCEL) cancels.get(frame.id)?.();
       if (frame.kind !== FrameKind.REQUEST) return;
       const body = Buffer.from(frame.body);
