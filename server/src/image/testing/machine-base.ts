@@ -1,23 +1,18 @@
-import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
-import { access, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { promisify } from "node:util";
 import { pack } from "tar-stream";
 import { ownArchitecture } from "../../platform/architecture.ts";
 import type { BlobStore } from "../../platform/blob-store/blob-store.ts";
+import { writeMachineTar } from "../../platform/testing/machine-tar.ts";
 import { mediaTypes, type Registry, type Repository } from "../../registry/index.ts";
 
-const run = promisify(execFile);
-
-/** What a base needs: a shell, Python, and the libraries of both and of Node. */
-const PYTHON = "/usr/bin/python3.11";
-const LIBRARY_FOLDER = "/usr/lib/python3.11";
-
 export const MACHINE_PYTHON = "3.11";
+
+const PYTHON = `/usr/bin/python${MACHINE_PYTHON}`;
 
 export async function hasMachinePython(): Promise<boolean> {
   return access(PYTHON).then(
@@ -49,7 +44,7 @@ export async function pushMachineBase(
   const folder = await mkdtemp(join(tmpdir(), "slipway-base-"));
   try {
     const tar = join(folder, "base.tar");
-    await writeTar(folder, tar);
+    await writeMachineTar(tar);
     await pushLayer({ registry, blobs }, repository, tag, ownArchitecture(), createReadStream(tar));
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -74,35 +69,4 @@ async function pushLayer(
     ...{ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] },
   });
   await registry.tagManifest(repository, tag, manifest, [config, layer]);
-}
-
-async function writeTar(folder: string, tar: string): Promise<void> {
-  const root = join(folder, "root");
-  for (const path of ["etc", "tmp", "run", "proc", "sys", "dev", "var", "usr/lib64"]) {
-    await mkdir(join(root, path), { recursive: true });
-  }
-  for (const name of ["bin", "lib", "lib64", "sbin"]) await symlink(`usr/${name}`, join(root, name));
-  await writeFile(join(root, "etc", "passwd"), "root:x:0:0:root:/:/bin/sh\n");
-  const programs = ["/bin/sh", PYTHON, process.execPath];
-  const files = [
-    "usr/bin/sh",
-    "usr/bin/dash",
-    PYTHON.slice(1),
-    LIBRARY_FOLDER.slice(1),
-    ...(await libraries(programs)),
-  ];
-  const same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go+rX"];
-  await run("tar", ["--create", "--file", tar, ...same, "--directory", root, ".", "--directory", "/", ...files]);
-  await run("tar", ["--delete", "--file", tar, "./tmp/"]);
-  await run("tar", ["--append", "--file", tar, "--mtime=@0", "--mode=1777", "--directory", root, "./tmp"]);
-}
-
-/** Paths without their first slash; links and what they lead to. */
-async function libraries(programs: readonly string[]): Promise<string[]> {
-  const modules = await run("find", [`${LIBRARY_FOLDER}/lib-dynload`, "-name", "*.so"]);
-  const { stdout } = await run("ldd", [...programs, ...modules.stdout.trim().split("\n")]);
-  const found = [...stdout.matchAll(/(?:=> |^\s+)(\/\S+)/gm)].map(([, path]) => path ?? "");
-  const { stdout: real } = await run("realpath", [...new Set(found)]);
-  const inUsr = found.map((path) => path.replace(/^\/(lib|lib64)\//, "/usr/$1/"));
-  return [...new Set([...inUsr, ...real.trim().split("\n")])].map((path) => path.slice(1)).sort();
 }

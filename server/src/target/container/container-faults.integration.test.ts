@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imagePaths } from "@slipway/api";
@@ -110,6 +111,41 @@ function faults(name: string, start: () => Promise<ContainerEngine>): void {
       expect((await world.target.apply(deployment, context())).state).toBe("ready");
     }));
 
+  test.each([
+    ["during", "loadImage"],
+    ["after", "loadImage"],
+    ["before", "createContainer"],
+    ["after", "createContainer"],
+    ["before", "startContainer"],
+    ["after", "startContainer"],
+  ] as const)("a control plane killed %s %s: the next one has one container, and nothing stays", async (when, call) => {
+    // Large enough that the engine has some of it, and not the rest.
+    const deployment = await world.deployment(`${ECHO}# ${randomBytes(500_000).toString("hex")}\n`);
+    expect(await world.applyUntilKilled(deployment, { when, call })).toBe("SIGKILL");
+    const replica = only(await world.reopen().apply(deployment, context()));
+    expect(replica).toMatchObject({ state: "ready", restarts: 0 });
+    expect((await score(replica, "[1]")).status).toBe(200);
+    expect(await world.containers(deployment)).toHaveLength(1);
+    await world.target.remove(deployment, context());
+    await world.leavesNothing(deployment);
+  });
+
+  test.each([
+    ["before", "removeContainer"],
+    ["after", "removeContainer"],
+    ["after", "createContainer"],
+  ] as const)("killed %s %s while it replaces a container that ended: the same", async (when, call) => {
+    const deployment = await world.deployment(ECHO);
+    await world.kill(only(await world.target.apply(deployment, context())));
+    expect(await world.applyUntilKilled(deployment, { when, call })).toBe("SIGKILL");
+    const replica = only(await world.reopen().apply(deployment, context()));
+    expect(replica.state).toBe("ready");
+    expect((await score(replica, "[1]")).status).toBe(200);
+    expect(await world.containers(deployment)).toHaveLength(1);
+    await world.target.remove(deployment, context());
+    await world.leavesNothing(deployment);
+  });
+
   test("an image is loaded once, and again when outside hands removed it", () =>
     withReplica(ECHO, async (deployment, replica) => {
       const loads = async () => {
@@ -133,7 +169,7 @@ function faults(name: string, start: () => Promise<ContainerEngine>): void {
       const sibling = await world.deployment(`${ECHO}# another\n`);
       const applied = await world.target.apply(sibling, context({ say: (text) => said.push(text) }));
       expect(said.filter((text) => text.startsWith("Loading"))).toEqual([
-        "Loading the image echo:1 into the container engine (1 MB; 1 of 2 layers are there).",
+        "Loading the image echo:1 into the container engine (1 MB; 2 of 3 layers are there).",
       ]);
       expect((await score(only(applied), "[1]")).status).toBe(200);
       await world.target.remove(sibling, context());

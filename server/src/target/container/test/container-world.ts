@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { ownArchitecture } from "../../../platform/architecture.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { createEngineClient, type EngineClient } from "../../../platform/engine/engine-client.ts";
-import type { ImageBlobs } from "../../../platform/engine/image-archive.ts";
+import type { ImageBlob, ImageBlobs } from "../../../platform/engine/image-archive.ts";
 import { ownLimits } from "../../../platform/engine/own-limits.ts";
 import { newShortId } from "../../../platform/ids.ts";
 import { silentLog } from "../../../platform/log.ts";
@@ -16,6 +19,7 @@ import { type ConformanceWorld, type DeploymentWishes, eventually } from "../../
 import { labels } from "../container-settings.ts";
 import { type ContainerTargetOptions, createContainerTarget } from "../container-target.ts";
 import { ownUser } from "../own-user.ts";
+import type { BlobFile, Moment, Order } from "./apply-until-killed.ts";
 import type { MachineImage } from "./machine-image.ts";
 
 export interface ContainerWorld extends ConformanceWorld {
@@ -25,6 +29,12 @@ export interface ContainerWorld extends ConformanceWorld {
   folderOf(replica: ReplicaObservation): string;
   deployment(script: string, wishes?: DeploymentWishes & ImageWishes): Promise<Deployment>;
   readonly options: ContainerTargetOptions;
+  /** its containers in whatever state */
+  containers(deployment: Pick<Deployment, "id">): Promise<readonly { readonly State: string }[]>;
+  /** Another process applies it and dies at that moment. @returns the signal that ended it; null if the moment never came */
+  applyUntilKilled(deployment: Deployment, moment: Moment): Promise<NodeJS.Signals | null>;
+  /** Expects that a removed deployment has left logs at most. */
+  leavesNothing(deployment: Pick<Deployment, "id">): Promise<void>;
 }
 
 export interface ImageWishes {
@@ -107,6 +117,32 @@ export async function openContainerWorld(engine: ContainerEngine, image: Machine
       "folder removed": (replica) => rm(folderOf(replica), { recursive: true }),
       "record replaced": (replica) => writeFile(join(folderOf(replica), "container.json"), "{}"),
     },
+    containers: containersOf,
+    async applyUntilKilled(deployment, moment) {
+      const { findEngine: _, findBlobs: __, clock: ___, log: ____, ...plain } = options;
+      const blobs = await options.findBlobs(deployment.bundle);
+      const folder = await mkdtemp(join(base, "blobs-"));
+      const [manifest, config, ...layers] = await Promise.all(
+        [blobs.manifest, blobs.config, ...blobs.layers].map((blob) => writeBlob(folder, blob)),
+      );
+      if (manifest === undefined || config === undefined)
+        throw new Error("An image has a manifest and a configuration.");
+      const image = { manifest: { ...manifest, mediaType: blobs.manifest.mediaType }, config, layers };
+      const order: Order = { options: plain, socketPath: engine.socketPath, image, deployment, moment };
+      const program = fileURLToPath(new URL("apply-until-killed.ts", import.meta.url));
+      const child = spawn(process.execPath, ["--conditions=slipway-source", program, JSON.stringify(order)], {
+        stdio: ["ignore", "inherit", "inherit"],
+      });
+      const [, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+      await rm(folder, { recursive: true });
+      return signal;
+    },
+    async leavesNothing(deployment) {
+      expect(await containersOf(deployment)).toEqual([]);
+      const left = (await readdir(base, { recursive: true })).filter((path) => path.includes(deployment.id));
+      const known = [`containers/retired/${deployment.id}`, `images/${deployment.id}`];
+      expect(left.filter((path) => !known.some((one) => path === one || path.startsWith(`${one}/`)))).toEqual([]);
+    },
     async running(deployment) {
       return (await containersOf(deployment)).filter(({ State }) => State === "running").length;
     },
@@ -115,4 +151,10 @@ export async function openContainerWorld(engine: ContainerEngine, image: Machine
       await rm(base, { recursive: true, force: true });
     },
   };
+}
+
+async function writeBlob(folder: string, { digest, size, read }: ImageBlob): Promise<BlobFile> {
+  const file = join(folder, digest.replace(":", "-"));
+  await writeFile(file, read());
+  return { digest, size, file };
 }

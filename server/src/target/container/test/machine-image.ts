@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, realpathSync } from "node:fs";
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,6 +12,7 @@ import { scorerMain } from "@slipway/scoring";
 import { pack } from "tar-stream";
 import { ownArchitecture } from "../../../platform/architecture.ts";
 import type { ImageBlob, ImageBlobs } from "../../../platform/engine/image-archive.ts";
+import { writeMachineTar } from "../../../platform/testing/machine-tar.ts";
 
 const run = promisify(execFile);
 
@@ -30,27 +31,22 @@ const ENTRYPOINT = [imagePaths.node, "--conditions=slipway-source", `${imagePath
 export async function machineImage(): Promise<MachineImage> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-machine-image-"));
   const base = join(folder, "base.tar");
+  const scorer = join(folder, "scorer.tar");
   const tree = join(folder, "tree");
+  await writeMachineTar(base);
   await layOutScorer(tree);
-  const python = await pythonFiles();
-  const programs = [process.execPath, python.program, realpathSync("/bin/sh")];
-  const libraries = await librariesOf([...programs, ...python.extensions]);
-  await writeLinks(tree, python.program);
-  const files = [python.program, python.library, realpathSync("/bin/sh"), ...libraries].map(withUsr);
-  await run("tar", ["-cf", base, "--owner=0", "--group=0", "-C", tree, "."]);
-  // Two passes: links of ours stay links, what the machine has is taken whole.
-  await run("tar", ["-rf", base, "-h", "--owner=0", "--group=0", "--exclude=test", "-C", "/", ...new Set(files)]);
-  const baseLayer = await fileBlob(base);
+  await run("tar", ["--create", "--file", scorer, "--owner=0", "--group=0", "--directory", tree, "."]);
   await rm(tree, { recursive: true });
+  const lower = [await fileBlob(base), await fileBlob(scorer)];
 
   return {
     async withScript(script, entrypoint = ENTRYPOINT) {
-      const code = await scriptLayer(script);
+      const layers = [...lower, await scriptLayer(script)];
       const config = json({
         architecture: ownArchitecture(),
         os: "linux",
         config: { Entrypoint: entrypoint, WorkingDir: imagePaths.appRoot, User: "1000:1000" },
-        rootfs: { type: "layers", diff_ids: [baseLayer.digest, code.digest] },
+        rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
       });
       const described = ({ digest, size }: ImageBlob, kind: string) => ({
         mediaType: `application/vnd.oci.image.${kind}`,
@@ -62,9 +58,9 @@ export async function machineImage(): Promise<MachineImage> {
         schemaVersion: 2,
         mediaType,
         config: described(config, "config.v1+json"),
-        layers: [baseLayer, code].map((layer) => described(layer, "layer.v1.tar")),
+        layers: layers.map((layer) => described(layer, "layer.v1.tar")),
       });
-      return { manifest: { ...manifest, mediaType }, config, layers: [baseLayer, code] };
+      return { manifest: { ...manifest, mediaType }, config, layers };
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };
@@ -88,53 +84,11 @@ async function layOutScorer(tree: string): Promise<void> {
     await cp(packageRoot, join(runtime, "node_modules", name), { recursive: true });
   }
   await mkdir(join(runtime, "bin"));
-  await cp(process.execPath, imageFile(tree, imagePaths.node));
-}
-
-async function writeLinks(tree: string, python: string): Promise<void> {
+  await cp(process.execPath, join(tree, imagePaths.node));
   const environment = join(tree, imagePaths.environment, "bin");
   await mkdir(environment, { recursive: true });
-  await symlink(withSlash(withUsr(python)), join(environment, "python"));
-  for (const name of ["bin", "lib", "lib64"]) {
-    await mkdir(join(tree, "usr", name), { recursive: true });
-    await symlink(`usr/${name}`, join(tree, name));
-  }
-  const shell = withUsr(realpathSync("/bin/sh"));
-  if (shell !== "usr/bin/sh") await symlink(`/${shell}`, join(tree, "usr", "bin", "sh"));
-  await mkdir(join(tree, "tmp"));
-  await chmod(join(tree, "tmp"), 0o1777);
-  for (const name of ["run/slipway", "proc", "sys", "dev", "etc"]) await mkdir(join(tree, name), { recursive: true });
-  await writeFile(join(tree, "etc", "passwd"), "root:x:0:0:root:/root:/bin/sh\n");
-}
-
-/** The machine's interpreter, its standard library, and the parts of that which are compiled. */
-async function pythonFiles() {
-  const code =
-    "import os, sys, sysconfig; print(os.path.realpath(sys.executable)); print(sysconfig.get_path('stdlib'))";
-  const [program = "", library = ""] = (await run("/usr/bin/python3", ["-c", code])).stdout.trim().split("\n");
-  const compiled = join(library, "lib-dynload");
-  const extensions = (await readdir(compiled))
-    .filter((name) => name.endsWith(".so"))
-    .map((name) => join(compiled, name));
-  return { program, library, extensions };
-}
-
-async function librariesOf(programs: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await run("ldd", [...programs], { maxBuffer: 16 * 1024 * 1024 });
-  return [...new Set([...stdout.matchAll(/(?:=> |^\s+)(\/\S+)/gm)].map((found) => found[1] ?? ""))];
-}
-
-/** `/lib/…` and `/bin/…` are links into `/usr`; paths for tar have no slash at the beginning. */
-function withUsr(path: string): string {
-  return path.replace(/^\/(usr\/)?(bin|lib|lib64)\//, "usr/$2/").replace(/^\//, "");
-}
-
-function withSlash(path: string): string {
-  return `/${path}`;
-}
-
-function imageFile(tree: string, path: string): string {
-  return join(tree, path);
+  await symlink(realpathSync("/usr/bin/python3"), join(environment, "python"));
+  await mkdir(join(tree, imagePaths.run), { recursive: true });
 }
 
 async function fileBlob(file: string): Promise<ImageBlob> {
