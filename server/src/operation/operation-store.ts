@@ -43,6 +43,7 @@ export type OperationStore = ReturnType<typeof createOperationStore>;
 export function createOperationStore<Tables extends OperationTables>(database: Kysely<Tables>, clock: Clock) {
   const db = database as unknown as Kysely<OperationTables>;
   const now = () => clock.now().toISOString();
+  const newestFirst = () => db.selectFrom("operation").selectAll().orderBy("sequence", "desc");
 
   return {
     /** Pass the transaction that makes the resource, so that neither exists without the other. */
@@ -86,36 +87,19 @@ export function createOperationStore<Tables extends OperationTables>(database: K
     },
 
     async list(workspaceId: string, limit: number): Promise<Operation[]> {
-      const rows = await db
-        .selectFrom("operation")
-        .selectAll()
-        .where("workspace_id", "=", workspaceId)
-        .orderBy("sequence", "desc")
-        .limit(limit)
-        .execute();
+      const rows = await newestFirst().where("workspace_id", "=", workspaceId).limit(limit).execute();
       return rows.map(toOperation);
     },
 
     /** Newest first. */
     async inQueue(queue: string): Promise<Operation[]> {
-      const rows = await db
-        .selectFrom("operation")
-        .selectAll()
-        .where("queue", "=", queue)
-        .orderBy("sequence", "desc")
-        .execute();
+      const rows = await newestFirst().where("queue", "=", queue).execute();
       return rows.map(toOperation);
     },
 
     /** Those of a queue that have not ended, newest first. */
     async openInQueue(queue: string): Promise<Operation[]> {
-      const rows = await db
-        .selectFrom("operation")
-        .selectAll()
-        .where("queue", "=", queue)
-        .where("ended_at", "is", null)
-        .orderBy("sequence", "desc")
-        .execute();
+      const rows = await newestFirst().where("queue", "=", queue).where("ended_at", "is", null).execute();
       return rows.map(toOperation);
     },
 
