@@ -3,6 +3,8 @@ import type { FileHandle } from "node:fs/promises";
 
 /** Network chunks are 16 to 64 KiB; a system call for each would cost more than copying them together. */
 const PIECE_BYTES = 1024 * 1024;
+/** Of most streams all: to make room for two large pieces, and to collect it, takes longer than to write a small one (measured). */
+const FIRST_PIECE_BYTES = 64 * 1024;
 
 /**
  * Writes a stream to an open file, in large pieces. While the thread pool writes one piece, the same piece is hashed and
@@ -17,8 +19,9 @@ export async function writeStream(
   bytes: AsyncIterable<Uint8Array>,
   options: { readonly hash?: Hash; readonly signal?: AbortSignal | undefined; readonly position?: number } = {},
 ): Promise<number> {
-  let piece = Buffer.allocUnsafe(PIECE_BYTES);
-  let other = Buffer.allocUnsafe(PIECE_BYTES);
+  let piece: Buffer = Buffer.allocUnsafe(FIRST_PIECE_BYTES);
+  /** the large piece that is being written */
+  let other: Buffer | undefined;
   let filled = 0;
   let sizeBytes = 0;
   let position = options.position ?? 0;
@@ -32,7 +35,10 @@ export async function writeStream(
     // A failed write is reported by the next `await writing`, however long the next chunk takes to come.
     writing.catch(() => {});
     options.hash?.update(full);
-    [piece, other] = [other, piece];
+  }
+
+  function takeTurns(): void {
+    [piece, other] = [other ?? Buffer.allocUnsafe(PIECE_BYTES), piece.length === PIECE_BYTES ? piece : undefined];
     filled = 0;
   }
 
@@ -41,11 +47,13 @@ export async function writeStream(
       options.signal?.throwIfAborted();
       sizeBytes += chunk.length;
       for (let taken = 0; taken < chunk.length; ) {
-        const part = chunk.subarray(taken, taken + PIECE_BYTES - filled);
+        const part = chunk.subarray(taken, taken + piece.length - filled);
         piece.set(part, filled);
         filled += part.length;
         taken += part.length;
-        if (filled === PIECE_BYTES) await flush();
+        if (filled < piece.length) continue;
+        await flush();
+        takeTurns();
       }
     }
     await flush();
