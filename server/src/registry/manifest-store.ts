@@ -24,18 +24,13 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
   const of = ({ workspaceId, name }: Repository) => ({ workspace_id: workspaceId, repository: name });
 
   async function forget(transaction: Transaction<RegistryTables>, repository: Repository, digest: string) {
-    const { workspace_id, repository: name } = of(repository);
     const result = await transaction
       .deleteFrom("registry_manifest")
-      .where("workspace_id", "=", workspace_id)
-      .where("repository", "=", name)
-      .where("digest", "=", digest)
+      .where(({ and }) => and({ ...of(repository), digest }))
       .executeTakeFirst();
     await transaction
       .deleteFrom("registry_content")
-      .where("workspace_id", "=", workspace_id)
-      .where("repository", "=", name)
-      .where("manifest", "=", digest)
+      .where(({ and }) => and({ ...of(repository), manifest: digest }))
       .execute();
     return result.numDeletedRows > 0n;
   }
@@ -44,10 +39,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
     const row = await on
       .selectFrom("registry_content")
       .select("digest")
-      .where("workspace_id", "=", repository.workspaceId)
-      .where("repository", "=", repository.name)
-      .where("digest", "=", blob)
-      .where("kind", "=", "blob")
+      .where(({ and }) => and({ ...of(repository), digest: blob, kind: "blob" }))
       .limit(1)
       .executeTakeFirst();
     return row !== undefined;
@@ -62,9 +54,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const row = await transaction
         .selectFrom(kind === "blob" ? "registry_blob" : "registry_manifest")
         .select("digest")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("digest", "=", digest)
+        .where(({ and }) => and({ ...of(repository), digest }))
         .executeTakeFirst();
       if (row !== undefined) continue;
       if (kind === "manifest" || !(await names(transaction, repository, digest))) return digest;
@@ -135,9 +125,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const row = await db
         .selectFrom("registry_manifest")
         .selectAll()
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("digest", "=", digest)
+        .where(({ and }) => and({ ...of(repository), digest }))
         .executeTakeFirst();
       return row && toManifest(row);
     },
@@ -147,9 +135,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const rows = await db
         .selectFrom("registry_manifest")
         .selectAll()
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("subject", "=", subject)
+        .where(({ and }) => and({ ...of(repository), subject }))
         .orderBy("digest")
         .execute();
       return rows.map(toManifest);
@@ -180,9 +166,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const row = await db
         .selectFrom("registry_tag")
         .select("digest")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("tag", "=", tag)
+        .where(({ and }) => and({ ...of(repository), tag }))
         .executeTakeFirst();
       return row?.digest;
     },
@@ -191,9 +175,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const rows = await db
         .selectFrom("registry_tag")
         .select("tag")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("digest", "=", digest)
+        .where(({ and }) => and({ ...of(repository), digest }))
         .execute();
       return rows.map((row) => row.tag);
     },
@@ -210,8 +192,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       let query = db
         .selectFrom("registry_tag")
         .select("tag")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
+        .where(({ and }) => and(of(repository)))
         .orderBy(sql`lower(tag)`)
         .orderBy("tag");
       const { after, limit } = page;
@@ -222,8 +203,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       const any = await db
         .selectFrom("registry_manifest")
         .select("digest")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
+        .where(({ and }) => and(of(repository)))
         .limit(1)
         .executeTakeFirst();
       return any === undefined ? undefined : [];
@@ -246,9 +226,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       return db.transaction().execute(async (transaction) => {
         await transaction
           .deleteFrom("registry_tag")
-          .where("workspace_id", "=", repository.workspaceId)
-          .where("repository", "=", repository.name)
-          .where("digest", "=", digest)
+          .where(({ and }) => and({ ...of(repository), digest }))
           .execute();
         return forget(transaction, repository, digest);
       });
@@ -258,9 +236,7 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
     async untag(repository: Repository, tag: string): Promise<boolean> {
       const result = await db
         .deleteFrom("registry_tag")
-        .where("workspace_id", "=", repository.workspaceId)
-        .where("repository", "=", repository.name)
-        .where("tag", "=", tag)
+        .where(({ and }) => and({ ...of(repository), tag }))
         .executeTakeFirst();
       return result.numDeletedRows > 0n;
     },
@@ -270,26 +246,19 @@ export function createManifestStore(db: Kysely<RegistryTables>, clock: Clock) {
       await db.transaction().execute(async (transaction) => {
         const removed = await transaction
           .deleteFrom("registry_tag")
-          .where("workspace_id", "=", repository.workspaceId)
-          .where("repository", "=", repository.name)
-          .where("tag", "=", tag)
+          .where(({ and }) => and({ ...of(repository), tag }))
           .returning("digest")
           .executeTakeFirst();
         if (removed === undefined) return;
         const other = await transaction
           .selectFrom("registry_tag")
           .select("tag")
-          .where("workspace_id", "=", repository.workspaceId)
-          .where("repository", "=", repository.name)
-          .where("digest", "=", removed.digest)
+          .where(({ and }) => and({ ...of(repository), digest: removed.digest }))
           .executeTakeFirst();
         const index = await transaction
           .selectFrom("registry_content")
           .select("manifest")
-          .where("workspace_id", "=", repository.workspaceId)
-          .where("repository", "=", repository.name)
-          .where("digest", "=", removed.digest)
-          .where("kind", "=", "manifest")
+          .where(({ and }) => and({ ...of(repository), digest: removed.digest, kind: "manifest" }))
           .executeTakeFirst();
         if (other === undefined && index === undefined) await forget(transaction, repository, removed.digest);
       });

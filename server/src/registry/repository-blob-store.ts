@@ -21,27 +21,30 @@ export type RepositoryBlobStore = ReturnType<typeof createRepositoryBlobStore>;
 /** All SQL of the blobs that clients pushed. */
 export function createRepositoryBlobStore(db: Kysely<RegistryTables>, clock: Clock) {
   const now = () => clock.now().toISOString();
+  const keyOf = ({ workspaceId, name }: Repository, digest: string) => ({
+    workspace_id: workspaceId,
+    repository: name,
+    digest,
+  });
 
   return {
     /** Not synced: a manifest that names the blob is, and with it this. Without one the client pushes the blob again. */
-    async add({ workspaceId, name }: Repository, { digest, blob, sizeBytes }: RepositoryBlob): Promise<void> {
+    async add(repository: Repository, { digest, blob, sizeBytes }: RepositoryBlob): Promise<void> {
       await withoutSync(db, (connection) =>
         connection
           .insertInto("registry_blob")
-          .values({ workspace_id: workspaceId, repository: name, digest, blob, size_bytes: sizeBytes, used_at: now() })
+          .values({ ...keyOf(repository, digest), blob, size_bytes: sizeBytes, used_at: now() })
           .onConflict((oc) => oc.columns(["workspace_id", "digest", "repository"]).doUpdateSet({ used_at: now() }))
           .execute(),
       );
     },
 
     /** A client that looks for a blob will leave it out of its push: from now on it counts as used. */
-    async find({ workspaceId, name }: Repository, digest: string): Promise<RepositoryBlob | undefined> {
+    async find(repository: Repository, digest: string): Promise<RepositoryBlob | undefined> {
       const row = await db
         .selectFrom("registry_blob")
         .selectAll()
-        .where("workspace_id", "=", workspaceId)
-        .where("digest", "=", digest)
-        .where("repository", "=", name)
+        .where(({ and }) => and(keyOf(repository, digest)))
         .executeTakeFirst();
       if (row === undefined) return undefined;
       if (row.used_at < new Date(clock.now().getTime() - USE_STEP_MS).toISOString()) {
@@ -49,9 +52,7 @@ export function createRepositoryBlobStore(db: Kysely<RegistryTables>, clock: Clo
           connection
             .updateTable("registry_blob")
             .set({ used_at: now() })
-            .where("workspace_id", "=", workspaceId)
-            .where("digest", "=", digest)
-            .where("repository", "=", name)
+            .where(({ and }) => and(keyOf(repository, digest)))
             .execute(),
         );
       }
@@ -71,12 +72,10 @@ export function createRepositoryBlobStore(db: Kysely<RegistryTables>, clock: Clo
     },
 
     /** @returns whether it was there */
-    async remove({ workspaceId, name }: Repository, digest: string): Promise<boolean> {
+    async remove(repository: Repository, digest: string): Promise<boolean> {
       const result = await db
         .deleteFrom("registry_blob")
-        .where("workspace_id", "=", workspaceId)
-        .where("digest", "=", digest)
-        .where("repository", "=", name)
+        .where(({ and }) => and(keyOf(repository, digest)))
         .executeTakeFirst();
       return result.numDeletedRows > 0n;
     },
