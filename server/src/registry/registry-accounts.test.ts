@@ -1,3 +1,4 @@
+import type { Kysely } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { manualClock } from "../platform/clock.ts";
 import { migrateToLatest } from "../platform/database/migrate.ts";
@@ -8,13 +9,18 @@ import { silentLog } from "../platform/log.ts";
 import { createSecretBox, createSecretStore, type SecretTables, secretMigration } from "../secret/index.ts";
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { registryAccountRoutes } from "./registry-account-routes.ts";
-import { createRegistryAccounts, type RegistryAccounts } from "./registry-accounts.ts";
+import {
+  createRegistryAccounts,
+  type RegistryAccountDependencies,
+  type RegistryAccounts,
+} from "./registry-accounts.ts";
 import { type RegistryTables, registryMigration, registryPushMigration } from "./registry-tables.ts";
 
 const GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/slipway/providers";
 const path = `${GROUP}/Microsoft.ContainerRegistry/registries/default`;
 
 let app: HttpApp;
+let deps: RegistryAccountDependencies<RegistryTables>;
 let accounts: RegistryAccounts;
 beforeEach(async () => {
   const database = openSqlite<SecretTables & WorkspaceTables & RegistryTables>(":memory:");
@@ -33,7 +39,8 @@ beforeEach(async () => {
     name: "default",
   });
   const secrets = createSecretStore(database, createSecretBox(Buffer.alloc(32, 1)), clock);
-  accounts = createRegistryAccounts({ database, secrets, workspaces });
+  deps = { database: database as unknown as Kysely<RegistryTables>, secrets, workspaces };
+  accounts = createRegistryAccounts(deps);
   app = createHttpApp() as HttpApp;
   handleErrors(app, resourceManagerEnvelope, silentLog);
   registryAccountRoutes(app, { accounts, workspaces, publicUrl: "https://localhost:8443" });
@@ -97,6 +104,36 @@ it("renews one password and leaves the other", async () => {
   expect(await accounts.verify("default", "default", fresh)).toBeDefined();
   const wrong = await call("POST", `${path}/regenerateCredential`, { name: "password3" });
   expect(wrong.statusCode).toBe(400);
+});
+
+it("a password that is renewed while somebody reads it opens nothing afterwards", async () => {
+  const [first] = await passwords();
+  const [read, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let reads = 0;
+  const slow = createRegistryAccounts({
+    ...deps,
+    secrets: {
+      ...deps.secrets,
+      async getOrCreate(name, make) {
+        const value = await deps.secrets.getOrCreate(name, make);
+        reads += 1;
+        if (reads === 1) {
+          read.resolve();
+          await goOn.promise;
+        }
+        return value;
+      },
+    },
+  });
+  const [workspace] = await deps.workspaces.list();
+  if (workspace === undefined) throw new Error("no workspace");
+  const earlier = slow.verify("default", "default", first);
+  await read.promise;
+  const renewed = await slow.renew(workspace, 1);
+  goOn.resolve();
+  await earlier;
+  expect(await slow.verify("default", "default", first)).toBeUndefined();
+  expect(await slow.verify("default", "default", renewed.passwords[0])).toBeDefined();
 });
 
 it("switched off it has no passwords and lets nobody in; switched on they are the same", async () => {

@@ -29,8 +29,8 @@ export type RegistryAccounts = ReturnType<typeof createRegistryAccounts>;
 export function createRegistryAccounts<Tables extends RegistryTables>(deps: RegistryAccountDependencies<Tables>) {
   const { secrets } = deps;
   const db = deps.database as unknown as Kysely<RegistryTables>;
-  /** of those that are on; each request of a push asks */
-  const known = new Map<string, readonly Buffer[] | null>();
+  /** Each request asks. Promises: what was read before a change must not be put back after it. */
+  const known = new Map<string, Promise<readonly Buffer[]>>();
 
   const secretName = (workspaceId: string, which: PasswordNumber) => `registry/${workspaceId}/${which}`;
   const password = (workspaceId: string, which: PasswordNumber) =>
@@ -54,12 +54,20 @@ export function createRegistryAccounts<Tables extends RegistryTables>(deps: Regi
     };
   }
 
-  async function hashesOf(workspace: Workspace): Promise<readonly Buffer[] | null> {
+  /** of the passwords; none while the user is switched off */
+  function hashesOf(workspace: Workspace): Promise<readonly Buffer[]> {
     const cached = known.get(workspace.id);
     if (cached !== undefined) return cached;
-    const hashes = (await isEnabled(workspace)) ? (await adminUser(workspace)).passwords.map(hashOf) : null;
-    known.set(workspace.id, hashes);
-    return hashes;
+    const reading = readHashes(workspace);
+    known.set(workspace.id, reading);
+    reading.catch(() => {
+      if (known.get(workspace.id) === reading) known.delete(workspace.id);
+    });
+    return reading;
+  }
+
+  async function readHashes(workspace: Workspace): Promise<readonly Buffer[]> {
+    return (await isEnabled(workspace)) ? (await adminUser(workspace)).passwords.map(hashOf) : [];
   }
 
   return {
@@ -94,7 +102,7 @@ export function createRegistryAccounts<Tables extends RegistryTables>(deps: Regi
         const own = registryNamespace(workspace.name);
         if (username !== workspace.name || (namespace !== undefined && own !== namespace)) continue;
         const hashes = await hashesOf(workspace);
-        if (hashes?.some((hash) => timingSafeEqual(hash, given))) return { workspaceId: workspace.id, namespace: own };
+        if (hashes.some((hash) => timingSafeEqual(hash, given))) return { workspaceId: workspace.id, namespace: own };
       }
       return undefined;
     },
