@@ -6,9 +6,9 @@
 //
 // PATIENCE: so many seconds after the last request was due it goes, whatever is still unanswered.
 //
-// One line of text per request: status (0: none came), microseconds from due to sent, microseconds from due to answered, and the
-// word after "code":" of an answer that is no 200. The last line is the longest time, in microseconds, in which this program did not
-// come to look: what was due or answered meanwhile says nothing about the server.
+// One line of text per request: status (0: none came), microseconds from due to sent, from due to answered, of those after it was sent
+// the ones in which this program stalled, and the word after "code":" of an answer that is no 200. The last line is the longest stall.
+// A stall is a time in which this program did not come to look, because another one had its core: an answer may have lain there.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,12 +24,15 @@
 #include <time.h>
 #include <unistd.h>
 
+static const int64_t STALL_NS = 1000000;
+
 enum { HEAD_BYTES = 64 * 1024, REQUEST_BYTES = 1024 * 1024, CODE_BYTES = 40, EVENTS = 256 };
 
 struct outcome {
   int status;
   int64_t sent;
   int64_t answered;
+  int64_t stalled;
   char code[CODE_BYTES];
 };
 
@@ -54,11 +57,22 @@ static long idle_count;
 static struct outcome *outcomes;
 static long open_requests;
 static int poller;
+static int64_t looked;
+static int64_t stalled;
+static int64_t longest_stall;
 
 static int64_t now_ns(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void look(void) {
+  int64_t now = now_ns();
+  int64_t gap = now - looked;
+  if (gap > STALL_NS) stalled += gap;
+  if (gap > longest_stall) longest_stall = gap;
+  looked = now;
 }
 
 static void fail(const char *what) {
@@ -93,7 +107,9 @@ static void close_connection(struct connection *c) {
 
 static void finish(struct connection *c, int status) {
   outcomes[c->request].status = status;
-  outcomes[c->request].answered = now_ns();
+  look();
+  outcomes[c->request].answered = looked;
+  outcomes[c->request].stalled += stalled;
   c->request = -1;
   open_requests -= 1;
 }
@@ -128,7 +144,9 @@ static bool send_rest(struct connection *c) {
 }
 
 static void send_request(struct connection *c, long number) {
-  outcomes[number].sent = now_ns();
+  look();
+  outcomes[number].sent = looked;
+  outcomes[number].stalled = -stalled;
   c->request = number;
   c->unsent = request_bytes;
   c->filled = 0;
@@ -198,6 +216,7 @@ static void receive(struct connection *c) {
 static void turn(void) {
   struct epoll_event events[EVENTS];
   int count = epoll_wait(poller, events, EVENTS, 0);
+  look();
   for (int i = 0; i < count; i++) {
     struct connection *c = events[i].data.ptr;
     if (events[i].events & EPOLLOUT) {
@@ -231,12 +250,10 @@ int main(int argc, char **argv) {
 
   int64_t begin = now_ns() + 1000000;
   int64_t end = begin + (int64_t)(total * 1e9 / rate) + patience;
-  int64_t looked = begin, longest_stall = 0;
+  looked = now_ns();
   long next = 0;
   while ((next < total || open_requests > 0) && now_ns() < end) {
-    int64_t now = now_ns();
-    if (now - looked > longest_stall) longest_stall = now - looked;
-    looked = now;
+    look();
     while (next < total && idle_count > 0 && begin + (int64_t)(next * 1e9 / rate) <= now_ns()) {
       send_request(&connections[idle[--idle_count]], next);
       next += 1;
@@ -248,8 +265,8 @@ int main(int argc, char **argv) {
     int64_t due = begin + (int64_t)(i * 1e9 / rate);
     struct outcome *o = &outcomes[i];
     bool answered = o->answered > 0;
-    printf("%d %ld %ld %s\n", answered ? o->status : 0, o->sent ? (long)((o->sent - due) / 1000) : -1L,
-           answered ? (long)((o->answered - due) / 1000) : -1L, o->code);
+    printf("%d %ld %ld %ld %s\n", answered ? o->status : 0, o->sent ? (long)((o->sent - due) / 1000) : -1L,
+           answered ? (long)((o->answered - due) / 1000) : -1L, answered ? (long)(o->stalled / 1000) : -1L, o->code);
   }
   printf("%ld\n", (long)(longest_stall / 1000));
   return 0;

@@ -31,11 +31,13 @@ export interface Sent {
   readonly lateMs: number;
   /** from the moment when it was due until it was answered */
   readonly latencyMs: number;
+  /** of the time since it left: when the generator did not come to look, as another program had its core */
+  readonly stalledMs: number;
 }
 
 export interface FixedRateLoad {
   readonly sent: readonly Sent[];
-  /** the longest time in which the generator itself did not come to look; latencies of up to this may be its own */
+  /** the longest time in which the generator did not come to look */
   readonly longestStallMs: number;
 }
 
@@ -72,8 +74,14 @@ function requestText({ url, body, authorization }: ScoringAddress): string {
 }
 
 function sentOf(line: string): Sent {
-  const [status, late, latency, code = ""] = line.split(" ");
-  return { status: Number(status), code, lateMs: Number(late) / 1000, latencyMs: Number(latency) / 1000 };
+  const [status, late, latency, stalled, code = ""] = line.split(" ");
+  return {
+    status: Number(status),
+    code,
+    lateMs: Number(late) / 1000,
+    latencyMs: Number(latency) / 1000,
+    stalledMs: Number(stalled) / 1000,
+  };
 }
 
 /** Compiled once, again when its source is newer. @throws if no compiler can be had */
