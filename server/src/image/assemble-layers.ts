@@ -1,11 +1,7 @@
 import type { AppFolders } from "./app-folder.ts";
 import { codeFiles } from "./app-folder.ts";
+import type { Standing } from "./base/find-base.ts";
 import { borrowsInterpreter, configurationMembers, imageDescription } from "./configuration-layer.ts";
-import { stepsOf } from "./docker-steps.ts";
-import { applyDockerSteps, NO_BASE } from "./docker-steps-config.ts";
-import { copiedFiles } from "./docker-steps-copy.ts";
-import { type Foundation, splitChanges } from "./docker-steps-layers.ts";
-import type { Standing } from "./find-base.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import {
   baseLayers,
@@ -18,6 +14,10 @@ import {
   modelLayer,
   runtimeLayer,
 } from "./image-layers.ts";
+import { stepsOf } from "./steps/docker-steps.ts";
+import { applyDockerSteps, NO_BASE } from "./steps/docker-steps-config.ts";
+import { copiedFiles } from "./steps/docker-steps-copy.ts";
+import { type Foundation, splitChanges } from "./steps/docker-steps-layers.ts";
 
 export interface LayerInputs {
   readonly image: Image;

@@ -5,20 +5,20 @@ import type { AppError } from "../platform/errors.ts";
 import type { AppFolders } from "./app-folder.ts";
 import { assembleLayers } from "./assemble-layers.ts";
 import { azuremlImport } from "./azureml-import.ts";
-import type { BaseCredentials } from "./base-credentials.ts";
-import type { BaseResolver } from "./base-image.ts";
+import type { BaseCredentials } from "./base/base-credentials.ts";
+import type { BaseResolver } from "./base/base-image.ts";
+import { findBase, type Standing } from "./base/find-base.ts";
 import { borrowsInterpreter } from "./configuration-layer.ts";
-import { type Foundation, IN_CONTAINERS_ONLY, type StepLayers } from "./docker-steps-layers.ts";
-import { findBase, type Standing } from "./find-base.ts";
 import type { Image, ImagePlan, ImageProof, ImageState } from "./image.ts";
 import { architectureOf } from "./image-architecture.ts";
 import { type InputReaders, planImage } from "./image-inputs.ts";
 import type { ImageLayer, LayerDependencies } from "./image-layers.ts";
 import { writeManifest } from "./image-manifest.ts";
-import type { ImageProofs } from "./image-proofs.ts";
 import { imageSettings } from "./image-settings.ts";
+import type { ImageProofs } from "./proof/image-proofs.ts";
 import type { RebuildInput } from "./rebuild-image.ts";
-import type { RuntimeTrees } from "./runtime-tree.ts";
+import type { RuntimeTrees } from "./runtime/runtime-tree.ts";
+import { type Foundation, IN_CONTAINERS_ONLY, type StepLayers } from "./steps/docker-steps-layers.ts";
 
 export const IMAGE_BUILD = "image.build";
 

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { EnvironmentService } from "../environment/index.ts";
 import type { ImageBundle } from "../target/target.ts";
 import type { AppFolders } from "./app-folder.ts";
-import { stepsOf } from "./docker-steps.ts";
-import { stepVariables } from "./docker-steps-config.ts";
 import { type BuiltImage, type Image, modelFolder } from "./image.ts";
 import { imageVariables } from "./image-settings.ts";
-import { type LayerEnvironmentDependencies, layerEnvironment } from "./import-environment.ts";
+import { type LayerEnvironmentDependencies, layerEnvironment } from "./import/import-environment.ts";
+import { stepsOf } from "./steps/docker-steps.ts";
+import { stepVariables } from "./steps/docker-steps-config.ts";
 
 /** Longer than any repair of a removed folder takes; a deploy must not wait for ever. */
 const REPAIR_MS = 30 * 60_000;

@@ -1,7 +1,7 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
 import { type BuiltImage, type Image, type ImagePlan, modelFolder } from "./image.ts";
 import { imageVariables, ownVariables } from "./image-settings.ts";
-import { PROBE_COMMAND } from "./start-script.ts";
+import { PROBE_COMMAND } from "./runtime/start-script.ts";
 
 /** The layers as the Dockerfile that would make them; for people, nothing is built from it. */
 export function dockerfileOf(image: Image, { plan, base }: BuiltImage): string {

@@ -1,6 +1,5 @@
 import type { Artifact, ArtifactReader } from "../artifact/index.ts";
 import type { Model, ModelReader } from "../model/index.ts";
-import { parseDockerSteps } from "./docker-steps.ts";
 import {
   type Image,
   type ImageAsset,
@@ -10,6 +9,7 @@ import {
   type PlannedModel,
 } from "./image.ts";
 import { assetInvalid, driverMissing, modelEmpty, nothingToRun, scriptNeeded } from "./image-errors.ts";
+import { parseDockerSteps } from "./steps/docker-steps.ts";
 
 export interface InputReaders {
   readonly artifacts: ArtifactReader;

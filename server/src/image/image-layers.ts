@@ -6,12 +6,12 @@ import { imagePaths } from "@slipway/api";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { type Layer, mediaTypes, type Registry, readTar, type TarEntry, withFolders } from "../registry/index.ts";
 import { codeFiles } from "./app-folder.ts";
-import type { ResolvedBase } from "./base-image.ts";
+import type { ResolvedBase } from "./base/base-image.ts";
 import { addConfigurationLayer, type ConfigurationMembers, membersKey } from "./configuration-layer.ts";
-import type { CopiedFile } from "./docker-steps-copy.ts";
 import { modelFolder, type PlannedModel } from "./image.ts";
 import type { ImageStore } from "./image-store.ts";
-import type { RuntimeTree } from "./runtime-tree.ts";
+import type { RuntimeTree } from "./runtime/runtime-tree.ts";
+import type { CopiedFile } from "./steps/docker-steps-copy.ts";
 
 /** In the image's file system, as members of a tar are named. */
 const APP_ROOT = imagePaths.appRoot.slice(1);

@@ -1,6 +1,6 @@
 import { imagePaths } from "@slipway/api";
 import { type Descriptor, type Layer, mediaTypes, type Registry } from "../registry/index.ts";
-import type { ResolvedBase } from "./base-image.ts";
+import type { ResolvedBase } from "./base/base-image.ts";
 import type { Image, ImagePlan } from "./image.ts";
 import type { ImageLayer } from "./image-layers.ts";
 import { imageAnnotations, imageSettings, imageVariables } from "./image-settings.ts";

@@ -8,10 +8,9 @@ import { newSecret, newUuid } from "../platform/ids.ts";
 import { imageLocation, type Registry } from "../registry/index.ts";
 import type { Workspace } from "../workspace/index.ts";
 import type { AppFolders } from "./app-folder.ts";
-import type { BaseCredentials } from "./base-credentials.ts";
+import type { BaseCredentials } from "./base/base-credentials.ts";
 import { type BuildImageInput, IMAGE_BUILD } from "./build-image.operation.ts";
 import { checkImageRequest } from "./check-image-request.ts";
-import type { StepLayers } from "./docker-steps-layers.ts";
 import {
   IMPORTED_FROM,
   type Image,
@@ -28,6 +27,7 @@ import { checkRequest, type InputReaders, readSteps } from "./image-inputs.ts";
 import { createImageStore, type ImageFilter, type NewImage, type StoredImage } from "./image-store.ts";
 import type { ImageTables } from "./image-tables.ts";
 import { type RebuildInput, rebuildOf, rebuiltImage } from "./rebuild-image.ts";
+import type { StepLayers } from "./steps/docker-steps-layers.ts";
 
 export interface ImageServiceDependencies<Tables extends ImageTables> extends InputReaders {
   readonly database: Kysely<Tables>;

@@ -1,9 +1,9 @@
 import { imagePaths, STANDALONE_PORT } from "@slipway/api";
-import type { ResolvedBase } from "./base-image.ts";
-import { stepsOf } from "./docker-steps.ts";
-import { applyDockerSteps } from "./docker-steps-config.ts";
+import type { ResolvedBase } from "./base/base-image.ts";
 import { type Image, type ImagePlan, modelDirectory } from "./image.ts";
-import { PROBE_COMMAND } from "./start-script.ts";
+import { PROBE_COMMAND } from "./runtime/start-script.ts";
+import { stepsOf } from "./steps/docker-steps.ts";
+import { applyDockerSteps } from "./steps/docker-steps-config.ts";
 
 /** How an image that stands on a base is run (OCI image specification, "Image configuration"). */
 export interface ImageSettings {

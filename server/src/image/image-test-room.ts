@@ -35,23 +35,23 @@ import { createRemoteRegistries } from "../registry/remote/index.ts";
 import { createSecretBox } from "../secret/index.ts";
 import { createWorkspaceService, type WorkspaceTables, workspaceMigration } from "../workspace/index.ts";
 import { createAppFolders } from "./app-folder.ts";
-import { createBaseCredentials } from "./base-credentials.ts";
-import { createBaseResolver } from "./base-resolver.ts";
-import { type BaseTables, baseCredentialsMigration, baseMigration } from "./base-tables.ts";
+import { createBaseCredentials } from "./base/base-credentials.ts";
+import { createBaseResolver } from "./base/base-resolver.ts";
+import { type BaseTables, baseCredentialsMigration, baseMigration } from "./base/base-tables.ts";
 import { buildImageOperation } from "./build-image.operation.ts";
-import { createStepLayers } from "./docker-steps-layers.ts";
-import { type EnvironmentContentsTables, environmentContentsMigration } from "./environment-contents-tables.ts";
 import type { ImageAsset } from "./image.ts";
-import { createImageImporter } from "./image-import.ts";
-import { createImageProofs } from "./image-proofs.ts";
 import { createImagePusher } from "./image-push.ts";
 import { createImageService } from "./image-service.ts";
 import { createImageStore } from "./image-store.ts";
 import { type ImageTables, imageMigration } from "./image-tables.ts";
-import { importImageOperation } from "./import-image.operation.ts";
+import { createImageImporter } from "./import/image-import.ts";
+import { importImageOperation } from "./import/import-image.operation.ts";
+import { type EnvironmentContentsTables, environmentContentsMigration } from "./proof/environment-contents-tables.ts";
+import { createImageProofs } from "./proof/image-proofs.ts";
 import { pushImageOperation } from "./push-image.operation.ts";
-import { createStepEngine } from "./run-step-engine.ts";
-import { createRuntimeTrees } from "./runtime-tree.ts";
+import { createRuntimeTrees } from "./runtime/runtime-tree.ts";
+import { createStepLayers } from "./steps/docker-steps-layers.ts";
+import { createStepEngine } from "./steps/run-step-engine.ts";
 
 type Tables = ArtifactTables &
   BaseTables &

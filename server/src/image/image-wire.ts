@@ -1,6 +1,6 @@
 import type { CreateImageRequest, WireImage } from "@slipway/api";
 import { ownArchitecture } from "../platform/architecture.ts";
-import { readBase } from "./base-wire.ts";
+import { readBase } from "./base/base-wire.ts";
 import type { Image, ImageRequest } from "./image.ts";
 
 /** What only the installation knows of an image. */
