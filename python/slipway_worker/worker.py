@@ -49,6 +49,8 @@ class Worker(object):
         for library in ("OMP", "OPENBLAS", "MKL"):
             # Here and not in the environment of the process, which a sandbox may replace.
             os.environ.setdefault(library + "_NUM_THREADS", str(start["threads"]))
+        # ONNX Runtime reports to its makers by default, from 1.30 on. What a service says and to whom is for its owner to decide.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         self._causes = CauseFinder(start["appRoot"], start["entryScript"])
         self._must_start_in(start["startTimeoutMs"])
         seats = start.get("seats", [])

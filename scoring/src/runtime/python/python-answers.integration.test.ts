@@ -283,11 +283,16 @@ def run(data):
   await expect.poll(() => scorer.log()).toContain("worker-1 stdout: elsewhere\n");
 });
 
-it("leaves thread counts of numeric libraries to the image where it sets them", async () => {
+it("leaves thread counts and telemetry of libraries to the image where it sets them", async () => {
   const script = {
     "score.py":
-      "import os\ndef run(data):\n    return [os.environ[n] for n in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS')]\n",
+      "import os\ndef run(data):\n    return [os.environ[n] for n in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'ORT_DISABLE_TELEMETRY')]\n",
   };
   const scorer = await scorers.readyPython(script, { threads: 3, env: { MKL_NUM_THREADS: "8" } });
-  expect((await scorer.score({})).json()).toEqual(["3", "8"]);
+  expect((await scorer.score({})).json()).toEqual(["3", "8", "1"]);
+  const other = await scorers.readyPython(script, {
+    threads: 3,
+    env: { ORT_DISABLE_TELEMETRY: "0", MKL_NUM_THREADS: "8" },
+  });
+  expect((await other.score({})).json()).toEqual(["3", "8", "0"]);
 });
