@@ -178,10 +178,10 @@ describe("Debian's docker-registry", () => {
     expect(sent).toBeLessThan(2.5 * bytes.length);
 
     const pulling = client().open(reference, registry.credentials).pull(layer, blobs, signal());
-    const incoming = join(folder, "blobs", "incoming");
+    const partial = join(folder, "blobs", "partial");
     const arrived = async () => {
-      const [file] = await readdir(incoming);
-      return file === undefined ? 0 : (await stat(join(incoming, file))).size;
+      const [file] = await readdir(partial);
+      return file === undefined ? 0 : (await stat(join(partial, file))).size;
     };
     await expect.poll(arrived, { timeout: 10_000, interval: 2 }).toBeGreaterThan(MB);
     await restart();
