@@ -170,7 +170,10 @@ describe("a caller that", () => {
   const ECHO = { "score.py": "def run(data):\n    return len(data)\n" };
 
   it("closes its half of the connection counts as gone: its work is dropped", async () => {
-    const scorer = await scorers.readyPython(ECHO);
+    // Slow, or it may be answered before the end of the connection is seen.
+    const scorer = await scorers.readyPython({
+      "score.py": "import time\ndef run(data):\n    time.sleep(1)\n    return len(data)\n",
+    });
     const answer = await talk(scorer, (socket) => {
       socket.end("POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
     });
