@@ -141,6 +141,8 @@ function runSteps(start: () => Promise<ContainerEngine>): void {
     try {
       await client.startContainer(id);
       await client.waitContainer(id, { silenceMs: 60_000, signal: signal() });
+      // Podman writes down what a program said last a moment after its end.
+      await expect.poll(() => client.output(id, 100), { timeout: 30_000 }).toMatch(/\}\s*$/);
       return JSON.parse(await client.output(id, 100));
     } finally {
       await client.removeContainer(id);
