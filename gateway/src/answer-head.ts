@@ -1,3 +1,5 @@
+import { CONNECTION_HEADERS } from "./connection-headers.ts";
+
 /** The head of a replica's answer, read and checked. */
 export interface AnswerHead {
   readonly headers: Readonly<Record<string, unknown>>;
@@ -8,18 +10,7 @@ export interface AnswerHead {
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Of the connection, or set here. */
-const NOT_PASSED = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "x-request-id",
-]);
+const NOT_PASSED = new Set([...CONNECTION_HEADERS, "proxy-authenticate"]);
 
 /**
  * Flat `name, value, …` for `writeHead`, or in words what HTTP does not allow.

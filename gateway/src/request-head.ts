@@ -1,22 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { CONNECTION_HEADERS } from "./connection-headers.ts";
 import { isTraceparent, newTraceparent } from "./trace-context.ts";
 
 /** Of the connection, or secret, or answered here. */
-const NOT_PASSED = new Set([
-  "authorization",
-  "connection",
-  "content-length",
-  "expect",
-  "keep-alive",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "x-request-id",
-]);
+const NOT_PASSED = new Set([...CONNECTION_HEADERS, "authorization", "expect", "proxy-authorization"]);
 
 /** The caller's id if it is one that is safe in logs and headers, else a new one. */
 export function requestIdOf(request: IncomingMessage): string {
