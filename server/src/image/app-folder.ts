@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, open, readdir, rename, rm, stat } from "node:fs
 import { dirname, join } from "node:path";
 import type { BlobStore } from "../platform/blob-store/blob-store.ts";
 import { errnoCode } from "../platform/errors.ts";
+import { createKeyedLock } from "../platform/keyed-lock.ts";
 import { newBudget, unpackArchive, unpackLimits } from "./code-archive.ts";
 import { placeCode } from "./code-placement.ts";
 import { type ImagePlan, MODELS_FOLDER, modelFolder, type PlannedFile } from "./image.ts";
@@ -26,7 +27,7 @@ export type AppFolders = ReturnType<typeof createAppFolders>;
  */
 export function createAppFolders(folder: string, blobs: BlobStore) {
   /** Two builds of the same content take turns; the second finds the folder. */
-  const turns = new Map<string, Promise<unknown>>();
+  const inTurn = createKeyedLock();
 
   async function make(plan: ImagePlan, key: string, signal: AbortSignal): Promise<AppFolder> {
     const destination = join(folder, key);
@@ -46,16 +47,6 @@ export function createAppFolders(folder: string, blobs: BlobStore) {
     } catch (error) {
       await rm(staging, { recursive: true, force: true });
       throw error;
-    }
-  }
-
-  async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (turns.get(key) ?? Promise.resolve()).catch(() => {}).then(work);
-    turns.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (turns.get(key) === turn) turns.delete(key);
     }
   }
 
